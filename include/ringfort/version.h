@@ -1,0 +1,8 @@
+// Which release this is.
+#pragma once
+
+namespace ringfort {
+
+inline constexpr char kVersion[] = "0.1.0";
+
+}  // namespace ringfort

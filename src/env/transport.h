@@ -1,0 +1,58 @@
+// The door to the other nodes: messages between pairs of nodes, which may be lost, but arrive in
+// order, once and unharmed while one connection lasts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "ringfort/status.h"
+
+namespace ringfort::env {
+
+/// Two connections to each peer, so that a heartbeat never waits behind a large message.
+enum class Lane : std::uint8_t { kLiveness = 0, kBulk = 1 };
+
+/// Who a process is, as its hello shows.
+struct PeerIdentity {
+  NodeId node;
+  Incarnation incarnation;
+  BootNumber boot;
+
+  bool operator==(const PeerIdentity&) const = default;
+};
+
+struct PeerAddress {
+  NodeId node;
+  /// HOST:PORT
+  std::string address;
+};
+
+/// What the transport tells its owner. All calls come on the node's control loop (its first).
+class TransportEvents {
+ public:
+  virtual ~TransportEvents() = default;
+  /// The link to the peer is up and both hellos were exchanged; `has_record` is whether the peer
+  /// said that it holds a creation record. Called again for each new connection of the liveness lane.
+  virtual void OnConnected(const PeerIdentity& peer, bool has_record) = 0;
+  /// A whole message. `from` is what the hello of the connection that carried it showed.
+  virtual void OnMessage(const PeerIdentity& from, Lane lane, std::string_view message) = 0;
+  /// The peer's process is gone: its port refused a connection after one had been up, or another
+  /// boot number answered. `boot` is the newest boot that is gone. A reset alone is not this.
+  virtual void OnGone(NodeId node, BootNumber boot) = 0;
+};
+
+/// Links to all peers, kept up by dialing again with a growing, bounded pause.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Sets whom to keep a link to. Control loop only.
+  virtual void SetPeers(std::vector<PeerAddress> peers) = 0;
+  /// Queues a message. Best effort: dropped when there is no link, or when more than a bounded number
+  /// of bytes waits on it; false then. Thread-safe.
+  virtual bool Send(NodeId to, Lane lane, std::string message) = 0;
+};
+
+}  // namespace ringfort::env
