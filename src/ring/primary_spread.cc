@@ -1,0 +1,137 @@
+#include "ring/primary_spread.h"
+
+#include <algorithm>
+#include <deque>
+#include <numeric>
+#include <optional>
+
+#include "base/check.h"
+
+namespace ringfort::ring {
+namespace {
+
+using Node = std::uint32_t;
+using Shard = std::uint32_t;
+
+// A flow problem: each shard gives one unit to one of its replicas, each node wants `low_` to
+// `high_` units. Starts from a good guess and shifts primaries along shortest paths of nodes, each
+// of which hands one shard to the next. When no path leads away from an overfull node, the nodes it
+// reaches hold every replica of the shards they lead, so no choice can do better (max flow, min
+// cut).
+class PrimarySpread {
+ public:
+  PrimarySpread(std::span<const std::uint32_t> weights,
+                const std::vector<std::vector<Node>>& replicas)
+      : weights_(weights), replicas_(replicas), held_(weights.size()), led_(weights.size()) {
+    const std::uint64_t sum = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+    for (const std::uint64_t weight : weights) {
+      low_.push_back(static_cast<std::uint32_t>(replicas.size() * weight / sum));
+      high_.push_back(static_cast<std::uint32_t>((replicas.size() * weight + sum - 1) / sum));
+    }
+    for (Shard shard = 0; shard < replicas.size(); ++shard) {
+      for (const Node node : replicas[shard]) held_[node].push_back(shard);
+    }
+  }
+
+  std::vector<Node> Run() {
+    for (const auto& nodes : replicas_) {
+      primary_.push_back(LeastLed(nodes));
+      ++led_[primary_.back()];
+    }
+    for (Node node = 0; node < weights_.size(); ++node) {
+      while (led_[node] > high_[node] && GiveFrom(node)) continue;
+    }
+    for (Node node = 0; node < weights_.size(); ++node) {
+      while (led_[node] < low_[node] && TakeTo(node)) continue;
+    }
+    return primary_;
+  }
+
+ private:
+  // One step of a path: `shard` changes hands between the node it is noted for and `other`.
+  struct Step {
+    Shard shard;
+    Node other;
+  };
+  using Steps = std::vector<std::optional<Step>>;
+
+  // The node that leads least for its weight, the earliest of equals.
+  [[nodiscard]] Node LeastLed(const std::vector<Node>& nodes) const {
+    return *std::ranges::min_element(nodes, [this](Node a, Node b) {
+      return std::uint64_t{led_[a]} * weights_[b] < std::uint64_t{led_[b]} * weights_[a];
+    });
+  }
+
+  // Takes one primary off `start`, along a path to a node that may lead one more.
+  bool GiveFrom(Node start) {
+    Steps from(weights_.size());
+    std::deque<Node> reached{start};
+    for (; !reached.empty(); reached.pop_front()) {
+      const Node giver = reached.front();
+      for (const Shard shard : held_[giver]) {
+        if (primary_[shard] != giver) continue;
+        for (const Node taker : replicas_[shard]) {
+          if (taker == start || from[taker].has_value() || taker == giver) continue;
+          from[taker] = Step{shard, giver};
+          if (led_[taker] < high_[taker]) {
+            for (Node node = taker; node != start; node = from[node]->other) {
+              primary_[from[node]->shard] = node;
+            }
+            --led_[start];
+            ++led_[taker];
+            return true;
+          }
+          reached.push_back(taker);
+        }
+      }
+    }
+    return false;
+  }
+
+  // Gives one more primary to `start`, along a path from a node that may lead one less.
+  bool TakeTo(Node start) {
+    Steps to(weights_.size());
+    std::deque<Node> reached{start};
+    for (; !reached.empty(); reached.pop_front()) {
+      const Node taker = reached.front();
+      for (const Shard shard : held_[taker]) {
+        const Node giver = primary_[shard];
+        if (giver == start || to[giver].has_value() || giver == taker) continue;
+        to[giver] = Step{shard, taker};
+        if (led_[giver] > low_[giver]) {
+          for (Node node = giver; node != start; node = to[node]->other) {
+            primary_[to[node]->shard] = to[node]->other;
+          }
+          --led_[giver];
+          ++led_[start];
+          return true;
+        }
+        reached.push_back(giver);
+      }
+    }
+    return false;
+  }
+
+  std::span<const std::uint32_t> weights_;
+  const std::vector<std::vector<Node>>& replicas_;
+  std::vector<std::vector<Shard>> held_;  ///< By node: the shards it has a replica of.
+  std::vector<std::uint32_t> led_;        ///< By node: how many shards it is primary of.
+  std::vector<std::uint32_t> low_;        ///< By node: its share, rounded down.
+  std::vector<std::uint32_t> high_;       ///< By node: its share, rounded up.
+  std::vector<Node> primary_;             ///< By shard.
+};
+
+}  // namespace
+
+void SpreadPrimaries(std::span<const std::uint32_t> weights,
+                     std::vector<std::vector<std::uint32_t>>* replicas) {
+  const std::vector<Node> primaries = PrimarySpread(weights, *replicas).Run();
+  for (Shard shard = 0; shard < replicas->size(); ++shard) {
+    std::vector<Node>& nodes = (*replicas)[shard];
+    const auto primary = std::ranges::find(nodes, primaries[shard]);
+    RF_CHECK(primary != nodes.end());
+    std::rotate(nodes.begin(), primary, primary + 1);
+  }
+}
+
+}  // namespace ringfort::ring
