@@ -1,0 +1,73 @@
+// What a primary knows of one follower.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace ringfort::raft {
+
+struct Progress {
+  enum class State {
+    /// Where the logs agree is not known: one request at a time.
+    kProbe,
+    /// The logs agree up to `match`: requests are sent ahead, as far as the window allows.
+    kReplicate,
+    /// The follower lost what it had acknowledged in this term: nothing it says counts (protocols 4).
+    kSetAside,
+  };
+
+  State state = State::kProbe;
+  /// The follower's log is known to equal ours up to here, synced. Never decreases in a term.
+  LogIndex match;
+  /// The next entry to send. > match.
+  LogIndex next;
+  /// Whether match counts for commits: not while the follower is unsure.
+  bool counted = false;
+
+  /// kProbe: a request is on its way.
+  bool probing = false;
+  /// Older entries are being read from disk for it.
+  bool fetching = false;
+  /// kReplicate: what is on its way, by last index of each request.
+  struct Flight {
+    LogIndex last;
+    std::size_t bytes;
+  };
+  std::deque<Flight> flights;
+  std::size_t flight_bytes = 0;
+
+  /// When something was last sent that wants an answer; to try again when none comes.
+  MonotonicTime asked_at = kNever;
+  /// When it was last heard of in this term, by message or promise. For CheckQuorum.
+  MonotonicTime heard_at = kNever;
+  /// The sending time of the newest heartbeat that it acknowledged without naming this shard.
+  MonotonicTime promised_from = kNever;
+  /// The commit index last sent, and the one it last said it has.
+  LogIndex commit_sent;
+  LogIndex commit_known;
+  /// The newest ReadIndex round that it confirmed.
+  std::uint64_t read_round = 0;
+
+  void Land(LogIndex through) {
+    while (!flights.empty() && flights.front().last <= through) {
+      flight_bytes -= flights.front().bytes;
+      flights.pop_front();
+    }
+  }
+  void ForgetFlights() {
+    flights.clear();
+    flight_bytes = 0;
+  }
+  void BecomeProbe() {
+    state = State::kProbe;
+    next = match + 1;
+    probing = false;
+    ForgetFlights();
+  }
+};
+
+}  // namespace ringfort::raft

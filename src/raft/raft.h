@@ -1,0 +1,301 @@
+// Consensus for one shard: a deterministic state machine that reads no clock, starts no thread and
+// touches no socket or disk. It is told what happened, and says in a Ready what is to be done.
+//
+// After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (the Raft
+// paper), and Ongaro's thesis: election (paper 5.2, 5.4.1), pre-vote and CheckQuorum
+// (thesis 9.6, 6.2), log replication (paper 5.3), read index and leases (thesis 6.4). Liveness and
+// leases rest on heartbeats per pair of nodes, which are not this class's business: the driver
+// reports what they tell.
+//
+// The driver, on the one thread that owns the replica, does this after every event:
+//
+//     raft.Step(now, message)            // or Tick, Propose, OnPersisted, OnPromise, ...
+//     publish raft.follows()             // so that heartbeat acknowledgements name the shard if
+//     need be raft.ExtendBound(promised until)   // and only then read what was promised (protocols
+//     2) while (raft.HasReady()) {
+//       Ready ready = raft.TakeReady(now);
+//       send ready.messages
+//       store ready.hard_state, ready.entries;  when synced:
+//           send ready.messages_after_sync;  raft.OnPersisted(now, ready.persist_id)
+//       read ready.fetches in the background;  then: raft.OnFetched(...)
+//     }
+//     apply entries up to raft.applicable(), then raft.OnApplied(index)
+//     answer ready.reads once their index is applied
+//     wake up again at raft.next_wakeup(), and at every tick of the node
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "raft/log.h"
+#include "raft/message.h"
+#include "raft/progress.h"
+#include "raft/ready.h"
+#include "raft/types.h"
+
+namespace ringfort::raft {
+
+struct Options {
+  /// A follower that hears nothing of its primary for this long, and up to half as much again,
+  /// campaigns; a primary that hears nothing of a majority for this long steps down.
+  Duration election_timeout = std::chrono::milliseconds(600);
+  /// The promise that each heartbeat's acknowledgement makes (protocols 3).
+  Duration lease = std::chrono::milliseconds(200);
+  /// The longest promise that any member may have made before this replica object was made.
+  Duration longest_promise = std::chrono::milliseconds(200);
+  /// How far two clocks may drift apart, as a fraction.
+  double clock_drift = 0.01;
+  /// False: every read takes a ReadIndex round.
+  bool lease_reads = true;
+  /// How long to wait for an answer before a probe is sent again.
+  Duration retry_after = std::chrono::milliseconds(150);
+  /// Entries on their way to one follower, and in one request.
+  std::size_t window_bytes_max = 4U << 20;
+  std::size_t append_bytes_max = 256U << 10;
+  /// Entries kept in memory for followers that lag; what everybody has is not kept at all.
+  std::size_t cache_bytes_max = 2U << 20;
+};
+
+/// What a replica remembers from before.
+struct Restored {
+  HardState hard_state;
+  LogBase base;
+  LogIndex last;
+  std::vector<TermRun> terms;
+  /// The applied mark of the state machine: everything up to it is committed. Within base..last.
+  LogIndex applied;
+};
+
+enum class Role { kFollower, kPreCandidate, kCandidate, kPrimary };
+
+class Raft {
+ public:
+  /// A replica object just made counts as bound for the longest promise (protocols 3).
+  Raft(Options options, ReplicaId self, Restored restored, Random random, MonotonicTime now);
+
+  // What happened.
+
+  /// A message from another member arrived. One from a non-member is ignored.
+  void Step(MonotonicTime now, const Message& message);
+  /// Time passed. Called every few tens of milliseconds, and at next_wakeup().
+  void Tick(MonotonicTime now);
+  /// Adds commands to the log; returns the first one's index, or none when this is not the primary.
+  std::optional<LogIndex> Propose(MonotonicTime now, std::vector<SharedBytes> commands);
+  /// What the Ready with this id stored is synced. Ids come back in order; skipping one reports it
+  /// too.
+  void OnPersisted(MonotonicTime now, std::uint64_t persist_id);
+  /// The state machine has applied everything up to `index`.
+  void OnApplied(LogIndex index);
+  /// Entries that a Fetch asked for; empty when they could not be read (it is tried again later).
+  void OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> entries);
+  /// A node heartbeat of the primary's node listed this shard in `term`.
+  void OnHeartbeat(MonotonicTime now, ReplicaId primary, Term term);
+  /// The primary's process is gone, or its node no longer lists this shard: elect another soon.
+  void OnPrimaryGone(MonotonicTime now);
+  /// A member acknowledged, without naming this shard, the heartbeat sent at `sent_at` that listed
+  /// it in `term`.
+  void OnPromise(MonotonicTime now, ReplicaId from, Term term, MonotonicTime sent_at);
+  /// A member named this shard as not followed; `term` is its own.
+  void OnNamed(MonotonicTime now, ReplicaId from, Term term);
+  /// The connection to the member was made anew: what was on its way may be lost.
+  void OnConnected(MonotonicTime now, ReplicaId member);
+  /// This node may not lead (its disk is stalled): steps down if primary.
+  void StepDown(MonotonicTime now);
+  /// The replica, or its node, promised not to elect another before `until`.
+  void ExtendBound(MonotonicTime until);
+  /// Allows the log to begin after `index`, which is applied and flushed.
+  void Cut(LogIndex index) { log_.Cut(index); }
+
+  // Reads (thesis 6.4).
+
+  /// The index that a linearizable read arriving now must see applied, where a lease proves it at
+  /// once. `now` was read after the read arrived.
+  [[nodiscard]] std::optional<LogIndex> ReadByLease(MonotonicTime now) const;
+  /// Asks for a ReadIndex round; the id comes back in Ready::reads. Only on a primary. All queued
+  /// reads are forgotten when it stops being one: the driver sees that by role() and term().
+  std::uint64_t QueueRead(MonotonicTime now);
+
+  // What is to be done.
+
+  [[nodiscard]] bool HasReady() const;
+  Ready TakeReady(MonotonicTime now);
+  /// When Tick wants to be called at the latest.
+  [[nodiscard]] MonotonicTime next_wakeup() const;
+
+  // How things stand.
+
+  [[nodiscard]] Role role() const { return role_; }
+  [[nodiscard]] Term term() const { return hard_state_.term; }
+  /// The primary of the current term, as far as known; 0 unknown.
+  [[nodiscard]] ReplicaId primary() const { return primary_; }
+  [[nodiscard]] LogIndex commit() const { return commit_; }
+  [[nodiscard]] LogIndex applied() const { return applied_; }
+  [[nodiscard]] LogIndex durable() const { return durable_; }
+  /// Entries up to here are committed and synced here: the state machine may have them.
+  [[nodiscard]] LogIndex applicable() const { return commit_ < durable_ ? commit_ : durable_; }
+  [[nodiscard]] bool unsure() const { return hard_state_.unsure; }
+  /// A primary that has committed in its term: it can answer.
+  [[nodiscard]] bool serving() const { return role_ == Role::kPrimary && commit_ >= term_start_; }
+  /// The term in which this follower follows a primary (protocols 2): term synced, and the primary
+  /// told.
+  [[nodiscard]] std::optional<Term> follows() const;
+  [[nodiscard]] const Members& members() const { return log_.members(); }
+  [[nodiscard]] const Log& log() const { return log_; }
+  [[nodiscard]] const std::map<ReplicaId, Progress>& progress() const { return progress_; }
+  [[nodiscard]] ReplicaId self() const { return self_; }
+  [[nodiscard]] MonotonicTime bound() const { return bound_; }
+  /// Every member has the log up to here, synced and committed, so that it may be cut there. Never
+  /// decreases.
+  [[nodiscard]] LogIndex everywhere() const { return everywhere_; }
+  /// Whether a heartbeat or message of the primary was heard within the election timeout.
+  [[nodiscard]] bool HasLivePrimary(MonotonicTime now) const;
+  [[nodiscard]] bool HasLease(MonotonicTime now) const;
+
+ private:
+  // election.cc
+  void BecomeFollower(MonotonicTime now, Term term, ReplicaId primary);
+  void StartPreVote(MonotonicTime now);
+  void StartElection(MonotonicTime now);
+  void BecomePrimary(MonotonicTime now);
+  void AskForVotes(MonotonicTime now, bool pre_vote);
+  void OnVoteRequest(MonotonicTime now, const Message& message, const VoteRequest& request);
+  void OnVoteReply(MonotonicTime now, const Message& message, const VoteReply& reply);
+  [[nodiscard]] bool ElectionWon() const;
+  [[nodiscard]] Duration ElectionPause();
+  [[nodiscard]] Duration RankPause(Duration step);
+  [[nodiscard]] Duration RoundPause(Duration first);
+  void HeardOfPrimary(MonotonicTime now, ReplicaId primary);
+  void CheckQuorum(MonotonicTime now);
+
+  // replication.cc
+  void OnAppendRequest(MonotonicTime now, const Message& message, const AppendRequest& request);
+  void OnAppendReply(MonotonicTime now, const Message& message, const AppendReply& reply);
+  void AppendOwn(std::vector<Entry> entries);
+  void Replicate(MonotonicTime now);
+  void ForgetUnstored(LogIndex from);
+  void ReplicateTo(MonotonicTime now, ReplicaId follower, Progress& progress);
+  void SendAppend(MonotonicTime now, ReplicaId follower, Progress& progress,
+                  std::vector<Entry> entries);
+  void AdvanceCommit(MonotonicTime now);
+  void CommitTo(LogIndex index);
+  void RetryReplication(MonotonicTime now);
+  void BecomeSureIfCaughtUp();
+  void AcceptUpTo(LogIndex match);
+  [[nodiscard]] LogIndex HeldByAll() const;
+  void EvictCache();
+
+  // reads.cc
+  void OnReadProbe(MonotonicTime now, const Message& message, const ReadProbe& probe);
+  void OnReadProbeReply(MonotonicTime now, const Message& message, const ReadProbeReply& reply);
+  void StartReadRound(MonotonicTime now);
+  void FinishReads(MonotonicTime now);
+  [[nodiscard]] MonotonicTime LeaseUntil(MonotonicTime now) const;
+
+  // raft.cc
+  void SetHardState(Term term, ReplicaId vote);
+  void Send(ReplicaId to, Body body) { SendIn(hard_state_.term, to, std::move(body)); }
+  void SendIn(Term term, ReplicaId to, Body body);
+  void SendAfterSync(ReplicaId to, Body body);
+  [[nodiscard]] bool IsMember(ReplicaId id) const;
+  [[nodiscard]] bool MayVote() const;
+  Progress* FindProgress(ReplicaId id);
+
+  Options options_;
+  ReplicaId self_;
+  Random random_;
+
+  /// Synced before any message that depends on it: those are in after_sync_.
+  HardState hard_state_;
+  bool hard_state_changed_ = false;
+  Log log_;
+
+  Role role_ = Role::kFollower;
+  ReplicaId primary_;
+  /// Never decreases.
+  LogIndex commit_;
+  /// Never decreases. <= commit_ and <= durable_.
+  LogIndex applied_;
+  /// The log is synced here up to this index. Decreases only when a suffix is replaced.
+  LogIndex durable_;
+  LogIndex everywhere_;
+
+  // Following.
+  /// The replica said so to the primary of this term, in a message that was handed out to be sent.
+  std::optional<Term> follows_;
+  /// The same, but the message still waits for the sync with this id.
+  std::uint64_t follow_persist_id_ = 0;
+  Term follow_term_;
+  bool follow_wanted_ = false;
+  /// The log equals the current primary's up to here. Reset when the term changes.
+  LogIndex matched_;
+  MonotonicTime primary_heard_at_ = kNever;
+  bool primary_gone_ = false;
+  /// Unsure: the end of the log of the first primary heard of in this term. Reached: sure again.
+  std::optional<LogIndex> sure_at_;
+
+  // Electing.
+  MonotonicTime election_at_;
+  /// Rounds of (pre-)votes since a primary was last heard of; each waits longer than the one
+  /// before.
+  std::uint32_t attempts_ = 0;
+  /// Never decreases. Before it, nobody whom this replica elects may commit.
+  MonotonicTime bound_;
+  struct Grant {
+    bool granted = false;
+    bool unsure = false;
+  };
+  std::map<ReplicaId, Grant> votes_;
+  /// While candidate: the latest time at which a voter that granted is still bound.
+  MonotonicTime voters_bound_ = kNever;
+  /// The own vote counts once this is synced; 0: not handed out yet.
+  std::uint64_t own_vote_persist_id_ = 0;
+
+  // Leading.
+  std::map<ReplicaId, Progress> progress_;
+  /// The first index of the own term. Before it is committed nothing is served.
+  LogIndex term_start_;
+  /// Nothing is committed before this: promises to the primary before are still in force until
+  /// then. What this node promises later is to other primaries, or names this shard: it does not
+  /// count.
+  MonotonicTime commit_from_ = kNever;
+  /// A Tick has seen commit_from_ pass: no wakeup is needed for it.
+  bool waited_ = false;
+  /// Followers are to be looked at in the next Ready.
+  bool replicate_wanted_ = false;
+
+  // Reads that wait: for the own term's first commit, or for a round.
+  struct PendingRead {
+    std::uint64_t id;
+    LogIndex index;
+    /// The round that confirms it; 0: none started yet.
+    std::uint64_t round;
+  };
+  std::deque<PendingRead> reads_;
+  std::uint64_t next_read_id_ = 1;
+  /// Each round has a new id. 0: none yet.
+  std::uint64_t read_round_ = 0;
+  MonotonicTime read_round_at_ = kNever;
+
+  // Effects gathered for the next Ready.
+  std::vector<Message> messages_;
+  std::vector<Message> after_sync_;
+  std::vector<Entry> unstored_;
+  std::vector<Fetch> fetches_;
+  std::vector<ReadyRead> ready_reads_;
+  std::uint64_t next_persist_id_ = 1;
+  /// Entries handed out to be stored, until they are synced; clamped when a suffix is replaced.
+  struct Storing {
+    std::uint64_t persist_id;
+    LogIndex last;
+  };
+  std::deque<Storing> storing_;
+};
+
+}  // namespace ringfort::raft

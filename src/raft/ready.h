@@ -1,0 +1,49 @@
+// What the core wants done. The driver does it; the core itself touches nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "raft/message.h"
+#include "raft/types.h"
+
+namespace ringfort::raft {
+
+/// Entries that a follower needs and that are no longer in memory.
+struct Fetch {
+  ReplicaId follower;
+  LogIndex first;
+  LogIndex last;
+};
+
+/// A read that may now be answered by a state machine that has applied `index`.
+struct ReadyRead {
+  std::uint64_t id = 0;
+  LogIndex index;
+};
+
+/// Everything since the last Ready. To be carried out in the order of the fields.
+struct Ready {
+  /// May be sent at once: nothing in them depends on what this Ready stores.
+  std::vector<Message> messages;
+
+  /// To be stored, both in one update. `entries` may replace a suffix of what was stored before.
+  std::optional<HardState> hard_state;
+  std::vector<Entry> entries;
+
+  /// To be sent only after `hard_state` and `entries`, of this and every earlier Ready, are synced.
+  std::vector<Message> messages_after_sync;
+  /// Non-zero: report OnPersisted with it once that is so, after sending `messages_after_sync`.
+  std::uint64_t persist_id = 0;
+
+  /// Read these from disk and hand them to OnFetched.
+  std::vector<Fetch> fetches;
+
+  std::vector<ReadyRead> reads;
+
+  [[nodiscard]] bool stores() const { return hard_state.has_value() || !entries.empty(); }
+};
+
+}  // namespace ringfort::raft

@@ -1,0 +1,80 @@
+// The vocabulary of consensus: members, entries and what must be remembered.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace ringfort::raft {
+
+/// One copy of the shard: a process's data directory (node, incarnation) and the id of its replica
+/// (protocols 1). A replica id is never used twice in a shard, so it alone names the member.
+struct Member {
+  ReplicaId id;
+  NodeId node;
+  Incarnation incarnation;
+
+  bool operator==(const Member&) const = default;
+};
+
+/// Who takes part. `outgoing` is non-empty only while joint (Raft thesis, section 4.3): then every
+/// decision needs a majority of `voters` and one of `outgoing`. Learners count for nothing.
+struct Members {
+  std::vector<Member> voters;
+  std::vector<Member> outgoing;
+  std::vector<Member> learners;
+
+  [[nodiscard]] bool joint() const { return !outgoing.empty(); }
+  bool operator==(const Members&) const = default;
+};
+
+enum class EntryKind : std::uint8_t {
+  kNoop = 0,     ///< A new primary's first entry.
+  kCommand = 1,  ///< For the state machine.
+  kMembers = 2,  ///< A change of members, in force as soon as it is in the log.
+};
+
+struct Entry {
+  Term term;
+  LogIndex index;
+  EntryKind kind = EntryKind::kNoop;
+  SharedBytes data;
+
+  bool operator==(const Entry&) const = default;
+  /// What the entry counts for in windows, batches and caches, in bytes.
+  [[nodiscard]] std::size_t size_bytes() const { return data.size() + 32; }
+};
+
+/// Raft's persistent state besides the log; synced before any message that depends on it.
+struct HardState {
+  Term term;
+  /// Whom this replica voted for in `term`; 0 is nobody.
+  ReplicaId vote;
+  /// The end of the log was torn: what this replica acknowledged or voted last may be forgotten. It
+  /// stays so, over restarts, until it has caught up from a primary elected without it (protocols 4).
+  bool unsure = false;
+
+  bool operator==(const HardState&) const = default;
+};
+
+/// What the log stands on: everything up to `index` is in the state machine and not in the log.
+struct LogBase {
+  LogIndex index;
+  Term term;
+  /// The members in force at `index`.
+  Members members;
+
+  bool operator==(const LogBase&) const = default;
+};
+
+/// A run of entries of one term, from `first` to the next run's first.
+struct TermRun {
+  LogIndex first;
+  Term term;
+
+  bool operator==(const TermRun&) const = default;
+};
+
+}  // namespace ringfort::raft

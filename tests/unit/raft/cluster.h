@@ -1,0 +1,211 @@
+// A whole cluster of Raft cores on one thread, from one seed: virtual clocks that drift, a network
+// that drops, delays, reorders and cuts, disks that forget what was not synced, nodes that crash
+// and freeze. Each core is driven exactly as raft.h says, heartbeats per pair of nodes as protocols
+// 2 and 3 say.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "raft/raft.h"
+#include "tests/unit/raft/invariants.h"
+#include "tests/unit/raft/simulated_disk.h"
+
+namespace ringfort::raft {
+
+class Cluster {
+ public:
+  static constexpr std::size_t kShards = 2;
+
+  /// `trace`: print every step to standard error.
+  Cluster(std::size_t nodes, std::uint64_t seed, bool trace);
+
+  /// Lets things go wrong for `length`.
+  void RunChaos(Duration length);
+  /// Mends everything; throws a Violation unless each shard then comes to serve, commit and agree.
+  void HealAndCheckLiveness(Duration limit);
+  /// The last steps, for the report of a failure.
+  [[nodiscard]] std::string RecentSteps() const;
+  /// How many entries were committed, over all shards.
+  [[nodiscard]] std::size_t committed() const;
+  [[nodiscard]] std::size_t lease_reads() const { return lease_reads_; }
+  [[nodiscard]] std::size_t round_reads() const { return round_reads_; }
+
+ private:
+  using NodeIndex = std::size_t;
+  /// Real time, which no node can see.
+  using RealTime = std::int64_t;
+  using Action = std::function<void()>;
+
+  struct Event {
+    RealTime at;
+    std::uint64_t number;
+    Action action;
+    bool operator>(const Event& other) const {
+      return at != other.at ? at > other.at : number > other.number;
+    }
+  };
+
+  struct Waiting {  ///< A read whose index is known.
+    LogIndex index;
+    LogIndex shown_at_start;
+  };
+  struct Shard {
+    explicit Shard(Members members) : disk(std::move(members)) {}
+    SimulatedDisk disk;
+    std::unique_ptr<Raft> raft;
+    std::vector<Waiting> waiting;
+    /// Reads queued for a round: id -> what was shown when it started.
+    std::map<std::uint64_t, LogIndex> queued;
+    Term queued_in;
+    /// Proposed and not yet acknowledged: index -> term.
+    std::map<LogIndex, Term> proposed;
+    std::uint64_t wakeups = 0;
+  };
+  struct Store {
+    std::size_t shard;
+    Ready ready;
+  };
+  struct Listed {
+    std::size_t shard;
+    Term term;
+  };
+  struct Heartbeat {
+    std::uint64_t boot;
+    std::uint64_t sequence;
+    std::vector<Listed> listed;
+  };
+  struct Named {
+    std::size_t shard;
+    Term term;
+  };
+  struct Acknowledgement {
+    std::uint64_t sequence;
+    std::vector<Named> named;
+  };
+  /// What was sent and is still to be acknowledged.
+  struct SentHeartbeat {
+    MonotonicTime sent_at;
+    std::vector<Listed> listed;
+  };
+  struct Node {
+    double clock_rate = 1;
+    RealTime clock_offset = 0;
+    bool up = false;
+    std::uint64_t boot = 0;
+    RealTime frozen_until = 0;
+    std::deque<Action> backlog;  ///< What came while it was frozen.
+    RealTime disk_stalled_until = 0;
+    std::vector<Shard> shards;
+    // The log writer: one write in flight.
+    std::vector<Store> store_queue;
+    std::vector<Store> storing;
+    // Shared between the loops of a node, as the real one shares it by atomics.
+    std::vector<std::optional<Term>> follows;
+    std::vector<Term> terms;
+    std::vector<NodeIndex> followed_node;
+    std::vector<MonotonicTime> promised_until;  ///< By the node that it was promised to.
+    std::vector<std::uint64_t> peer_boot;
+    std::vector<std::uint64_t> next_sequence;
+    std::vector<std::map<std::uint64_t, SentHeartbeat>> sent;
+    /// Acknowledgements under way on another thread: what remains to be done of each.
+    std::deque<Action> half_done;
+  };
+
+  // The world.
+  void At(RealTime at, Action action);
+  void After(Duration delay, Action action) { At(real_now_ + delay.count(), std::move(action)); }
+  void AfterOn(NodeIndex node, Duration delay, Action action);
+  void OnNode(NodeIndex node, std::uint64_t boot, const Action& action);
+  void RunUntil(RealTime until);
+  [[nodiscard]] MonotonicTime Clock(const Node& node) const;
+  Duration Between(Duration low, Duration high);
+  bool Chance(double probability) { return random_.Fraction() < probability; }
+  template <typename... Parts>
+  void Trace(const Parts&... parts) {
+    std::ostringstream step;
+    (step << ... << parts);
+    Note(step.str());
+  }
+  void Note(const std::string& step);
+
+  // A node's life.
+  void Start(NodeIndex node);
+  void Crash(NodeIndex node);
+  void StartTicking(NodeIndex node);
+  [[nodiscard]] Members MembersOf(std::size_t shard) const;
+  [[nodiscard]] static ReplicaId IdOf(NodeIndex node) {
+    return ReplicaId(static_cast<std::uint32_t>(node + 1));
+  }
+  [[nodiscard]] static NodeIndex NodeOf(ReplicaId id) { return id.value() - 1; }
+
+  // The driver (raft.h).
+  void Drive(NodeIndex node, std::size_t shard,
+             const std::function<void(Raft&, MonotonicTime)>& what);
+  void Publish(NodeIndex node, std::size_t shard);
+  void Apply(NodeIndex node, std::size_t shard);
+  void AnswerReads(NodeIndex node, std::size_t shard);
+  void Wakeup(NodeIndex node, std::size_t shard);
+  void CheckStep(NodeIndex node, std::size_t shard);
+  void Queue(NodeIndex node, std::size_t shard, Ready ready);
+  void StartSync(NodeIndex node);
+  void FinishSync(NodeIndex node);
+  void FetchEntries(NodeIndex node, std::size_t shard, const Fetch& fetch);
+
+  // The network.
+  void Transmit(NodeIndex from, NodeIndex to, Action receive);
+  void Reconnect(NodeIndex a, NodeIndex b);
+  void TellGone(NodeIndex node, NodeIndex gone);
+
+  // Liveness per pair of nodes (protocols 2).
+  void SendHeartbeats(NodeIndex node);
+  void OnHeartbeat(NodeIndex node, NodeIndex from, const Heartbeat& heartbeat);
+  void Acknowledge(NodeIndex node, NodeIndex to, const Heartbeat& heartbeat);
+  void OnAcknowledged(NodeIndex node, NodeIndex from, const Acknowledgement& acknowledgement);
+  void DoHalf(NodeIndex node);
+
+  // Clients and misfortune.
+  void ClientStep();
+  void Read(NodeIndex node, std::size_t shard, LogIndex shown_at_start);
+  void Write(NodeIndex node, std::size_t shard);
+  void Flush();
+  void Misfortune();
+  bool Healthy(std::string* why);
+
+  Random random_;
+  bool trace_;
+  RealTime real_now_ = 0;
+  std::uint64_t next_event_ = 0;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+
+  Options options_;
+  Duration heartbeat_interval_{0};
+  bool reorders_ = false;
+  /// The driver keeps one promise for the whole node instead of one for each peer.
+  bool coarse_promises_ = false;
+  double drop_chance_ = 0;
+  double late_chance_ = 0;
+  Duration misfortune_pause_{0};
+  Duration sync_max_{0};
+
+  std::vector<Node> nodes_;
+  std::vector<Invariants> invariants_;
+  /// cut_[from][to]: nothing passes.
+  std::vector<std::vector<bool>> cut_;
+  std::vector<std::vector<RealTime>> last_delivery_;
+  bool chaos_ = true;
+  std::uint64_t next_command_ = 1;
+  std::size_t lease_reads_ = 0;
+  std::size_t round_reads_ = 0;
+  std::deque<std::string> recent_;
+};
+
+}  // namespace ringfort::raft

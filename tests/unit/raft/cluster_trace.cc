@@ -1,0 +1,55 @@
+#include "tests/unit/raft/cluster_trace.h"
+
+#include <chrono>
+#include <sstream>
+
+namespace ringfort::raft {
+namespace {
+
+struct Describe {
+  std::ostream& out;
+
+  void operator()(const VoteRequest& request) const {
+    out << (request.pre_vote ? "pre-vote? " : "vote? ") << "log ends at " << request.last_index
+        << "/" << request.last_term;
+  }
+  void operator()(const VoteReply& reply) const {
+    out << (reply.pre_vote ? "pre-vote " : "vote ") << (reply.granted ? "granted" : "refused");
+    if (reply.unsure) out << ", unsure";
+    if (reply.bound_left.count() > 0) {
+      out << ", bound for "
+          << std::chrono::duration_cast<std::chrono::milliseconds>(reply.bound_left).count()
+          << "ms";
+    }
+  }
+  void operator()(const AppendRequest& request) const {
+    out << "append after " << request.previous_index << "/" << request.previous_term;
+    if (request.entries.empty()) {
+      out << " nothing";
+    } else {
+      for (const Entry& entry : request.entries) out << " " << entry.index << "/" << entry.term;
+    }
+    out << ", commit " << request.commit;
+  }
+  void operator()(const AppendReply& reply) const {
+    if (reply.accepted) {
+      out << "accepted up to " << reply.match;
+    } else {
+      out << "refused " << reply.refused_index << ", try " << reply.match << "/" << reply.hint_term;
+    }
+    if (reply.unsure) out << ", unsure";
+  }
+  void operator()(const ReadProbe& probe) const { out << "read probe " << probe.round; }
+  void operator()(const ReadProbeReply& reply) const { out << "read probe reply " << reply.round; }
+};
+
+}  // namespace
+
+std::string ToText(const Message& message) {
+  std::ostringstream out;
+  out << message.from << "->" << message.to << " t" << message.term << " ";
+  std::visit(Describe{out}, message.body);
+  return out.str();
+}
+
+}  // namespace ringfort::raft

@@ -1,0 +1,81 @@
+// What must hold after every step of a cluster, whatever the network, the disks and the clocks did:
+// the five properties of the Raft paper (figure 3), what was acknowledged, and what only grows.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "raft/raft.h"
+#include "tests/unit/raft/simulated_disk.h"
+
+namespace ringfort::raft {
+
+/// A broken promise. The test catches it and prints how to play the run again.
+class Violation : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Watches all replicas of one shard.
+class Invariants {
+ public:
+  struct Replica {
+    const Raft* raft = nullptr;  ///< Null while its process is down.
+    const SimulatedDisk* disk = nullptr;
+  };
+
+  explicit Invariants(std::size_t replicas) : seen_(replicas) {}
+
+  /// After a step of replica `i`; `replicas` are all of the shard.
+  void AfterStep(std::size_t i, const std::vector<Replica>& replicas);
+  /// Replica `i` starts anew from its disk.
+  void OnStart(std::size_t i, const SimulatedDisk& disk, bool torn);
+  /// Replica `i` hands these out to be stored.
+  void OnStored(const Raft& raft, const std::vector<Entry>& entries);
+  void OnApplied(const Entry& entry);
+
+  /// A client was told that its write at `index` is done, or an answer showed the state at `index`.
+  void OnShown(LogIndex index) { shown_ = std::max(shown_, index); }
+  /// What a read that starts now must see.
+  [[nodiscard]] LogIndex shown() const { return shown_; }
+  static void CheckRead(LogIndex answered, LogIndex shown_at_start, const std::string& how);
+
+  [[nodiscard]] std::size_t committed() const { return committed_.size(); }
+
+ private:
+  struct Seen {
+    HardState on_disk;
+    LogIndex commit;
+    LogIndex applied;
+    LogIndex everywhere;
+    MonotonicTime bound = kNever;
+  };
+
+  void CheckOnlyGrows(Seen* seen, const Raft& raft, const SimulatedDisk& disk);
+  void CheckElection(const Raft& raft);
+  void CheckCommitted(const Raft& raft, const std::vector<Replica>& replicas);
+
+  std::vector<Seen> seen_;
+  std::map<Term, ReplicaId> primaries_;
+  struct Written {
+    SharedBytes data;
+    EntryKind kind;
+    Term previous_term;
+  };
+  /// By index and term: log matching, by induction over the entry before.
+  std::map<std::pair<LogIndex, Term>, Written> written_;
+  struct Committed {
+    Term term;
+    /// The term of the replica that was first seen to have it committed.
+    Term known_in;
+  };
+  std::map<LogIndex, Committed> committed_;
+  std::map<LogIndex, Entry> applied_;
+  LogIndex shown_;
+  /// A disk once lost what it had synced: its copies do not prove anything.
+  bool lossy_ = false;
+};
+
+}  // namespace ringfort::raft

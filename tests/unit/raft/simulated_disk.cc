@@ -1,0 +1,95 @@
+#include "tests/unit/raft/simulated_disk.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace ringfort::raft {
+namespace {
+
+constexpr std::size_t kRecentRecords = 4;
+
+}  // namespace
+
+void SimulatedDisk::Replay(const Record& record, LogIndex base, HardState* hard_state,
+                           std::vector<Entry>* entries) {
+  if (record.hard_state) *hard_state = *record.hard_state;
+  for (const Entry& entry : record.entries) {
+    if (entry.index <= base) continue;
+    const std::size_t place = entry.index - base - 1;
+    RF_CHECK(place <= entries->size()) << "a gap in the stored log before " << entry.index;
+    entries->resize(place);
+    entries->push_back(entry);
+  }
+}
+
+void SimulatedDisk::Store(const std::optional<HardState>& hard_state,
+                          const std::vector<Entry>& entries) {
+  Record record{hard_state, entries};
+  Replay(record, base_.index, &hard_state_, &entries_);
+  recent_.push_back(std::move(record));
+  if (recent_.size() > kRecentRecords) {
+    Replay(recent_.front(), base_.index, &settled_hard_state_, &settled_entries_);
+    recent_.pop_front();
+  }
+}
+
+void SimulatedDisk::Cut(LogIndex index) {
+  RF_CHECK(index <= flushed_);
+  if (index <= base_.index) return;
+  const Entry* entry = Find(index);
+  RF_CHECK(entry != nullptr);
+  const Term term = entry->term;
+  const auto count = static_cast<std::ptrdiff_t>(index - base_.index);
+  // What is cut must no longer hang on records that a tear could take.
+  while (settled_entries_.size() < static_cast<std::size_t>(count)) {
+    RF_CHECK(!recent_.empty());
+    Replay(recent_.front(), base_.index, &settled_hard_state_, &settled_entries_);
+    recent_.pop_front();
+  }
+  entries_.erase(entries_.begin(), entries_.begin() + count);
+  settled_entries_.erase(settled_entries_.begin(), settled_entries_.begin() + count);
+  base_.index = index;
+  base_.term = term;
+}
+
+void SimulatedDisk::Tear(std::size_t records, LogIndex keep) {
+  while (records > 0 && !recent_.empty()) {
+    HardState hard_state = settled_hard_state_;
+    std::vector<Entry> entries = settled_entries_;
+    for (std::size_t i = 0; i + 1 < recent_.size(); ++i) {
+      Replay(recent_[i], base_.index, &hard_state, &entries);
+    }
+    const LogIndex last = base_.index + entries.size();
+    if (last < flushed_ || last < keep) break;
+    const Entry* flushed = Find(flushed_);
+    if (flushed != nullptr && entries[flushed_ - first()].term != flushed->term) break;
+    hard_state_ = hard_state;
+    entries_ = std::move(entries);
+    recent_.pop_back();
+    --records;
+  }
+  hard_state_.unsure = true;
+  Store(hard_state_, {});
+}
+
+Restored SimulatedDisk::Recover() const {
+  Restored restored;
+  restored.hard_state = hard_state_;
+  restored.base = base_;
+  restored.last = last();
+  for (const Entry& entry : entries_) {
+    if (restored.terms.empty() || restored.terms.back().term != entry.term) {
+      restored.terms.push_back({entry.index, entry.term});
+    }
+  }
+  restored.applied = flushed_;
+  return restored;
+}
+
+const Entry* SimulatedDisk::Find(LogIndex index) const {
+  if (index < first() || index > last()) return nullptr;
+  return &entries_[index - first()];
+}
+
+}  // namespace ringfort::raft
