@@ -1,0 +1,49 @@
+// How a node's RocksDB is set up: what Ringfort asks of it, and why.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "base/ids.h"
+
+namespace ringfort::rocks {
+
+/// Budgets are for the whole node, whatever the number of replicas.
+struct Options {
+  std::string dir;
+  /// Whose data this is. Written when the store is made, compared whenever it is opened.
+  Incarnation incarnation;
+  /// The node has stored here before: an empty directory is a loss, not a beginning.
+  bool expect_existing = false;
+
+  std::uint64_t block_cache_bytes = std::uint64_t{512} << 20;
+  /// All memtables together. At this size the oldest is flushed; at twice this size Apply waits or
+  /// answers kOverloaded. An idle replica takes 2 KiB of it (and 66 KiB beside it), one with a
+  /// few writes 10 KiB.
+  std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
+  /// Data files held open at a time; the rest are opened again when needed.
+  int open_files_max = 512;
+  /// Flushes and compactions together write no faster; 0 is no limit.
+  std::uint64_t background_bytes_per_second = 0;
+  /// For how long closing flushes what is in memory, so that the next start replays less of the
+  /// log. What it does not get to is replayed. Zero flushes nothing: the disk is then as after kill
+  /// -9.
+  std::chrono::milliseconds flush_on_close_for{5000};
+};
+
+/// What the column families of a node share.
+struct Budgets {
+  explicit Budgets(const Options& options);
+
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+  rocksdb::DBOptions db;
+  rocksdb::ColumnFamilyOptions column_family;
+};
+
+}  // namespace ringfort::rocks

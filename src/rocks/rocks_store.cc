@@ -1,0 +1,274 @@
+// The shards' data on disk: one RocksDB for a node, one column family for a replica.
+#include "rocks/rocks_store.h"
+
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <rocksdb/env.h>
+
+#include <unistd.h>
+
+#include "base/check.h"
+#include "rocks/rocks_status.h"
+
+namespace ringfort::rocks {
+namespace {
+
+/// In the default column family, which holds nothing else.
+constexpr std::string_view kIncarnationKey = "incarnation";
+
+// "shard-12-gen-3".
+
+std::string FamilyName(storage::ShardStore::Name name) {
+  return "shard-" + std::to_string(name.shard.value()) + "-gen-" +
+         std::to_string(name.generation.value());
+}
+
+template <typename Number>
+bool TakeNumber(std::string_view prefix, std::string_view* text, Number* number) {
+  if (!text->starts_with(prefix)) return false;
+  text->remove_prefix(prefix.size());
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), *number);
+  if (error != std::errc()) return false;
+  text->remove_prefix(static_cast<std::size_t>(end - text->data()));
+  return true;
+}
+
+std::optional<storage::ShardStore::Name> ParseFamilyName(std::string_view text) {
+  ShardId::rep shard = 0;
+  storage::Generation::rep generation = 0;
+  if (!TakeNumber("shard-", &text, &shard) || !TakeNumber("-gen-", &text, &generation) ||
+      !text.empty()) {
+    return std::nullopt;
+  }
+  return storage::ShardStore::Name{ShardId(shard), storage::Generation(generation)};
+}
+
+/// Says it in our words when the directory is another's: RocksDB's own error does not.
+Status CheckUnlocked(const std::string& dir) {
+  rocksdb::FileLock* lock = nullptr;
+  const std::string path = dir + "/LOCK";
+  const rocksdb::Status locked = rocksdb::Env::Default()->LockFile(path, &lock);
+  if (locked.ok()) {
+    rocksdb::Env::Default()->UnlockFile(lock).PermitUncheckedError();  // Opening locks it again.
+    return {};
+  }
+  if (::access(dir.c_str(), W_OK | X_OK) != 0) {
+    return {Code::kIoError, "cannot write in " + dir + ": " + locked.ToString() +
+                                " (let this user write there, or choose another directory)"};
+  }
+  return {Code::kIoError,
+          dir + " is in use by another process (stop it, or choose another data directory)"};
+}
+
+Status MakeDirectory(const std::string& dir) {
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (!error) return {};
+  return {Code::kIoError, "cannot make the directory " + dir + ": " + error.message() +
+                              " (make it yourself, or choose another one)"};
+}
+
+}  // namespace
+
+RocksStore::RocksStore(Options options)
+    : options_(std::move(options)),
+      errors_(std::make_shared<BackgroundErrors>()),
+      budgets_(options_) {}
+
+Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
+  RF_CHECK(!options.incarnation.empty());
+  std::error_code ignored;  // What cannot be looked at, cannot be locked either: said there.
+  const bool exists = std::filesystem::exists(options.dir + "/CURRENT", ignored);
+  if (!exists && options.expect_existing) {
+    return Status(Code::kCorruption,
+                  "the shard data in " + options.dir +
+                      " are gone, though this node has stored there before (bring them back, or "
+                      "wipe the whole data directory and let the node join anew)");
+  }
+  if (Status made = MakeDirectory(options.dir); !made.ok()) return made;
+  if (Status unlocked = CheckUnlocked(options.dir); !unlocked.ok()) return unlocked;
+
+  std::unique_ptr<RocksStore> store(new RocksStore(std::move(options)));
+  if (Status opened = store->OpenFiles(exists); !opened.ok()) return opened;
+  if (Status checked = store->CheckIncarnation(); !checked.ok()) return checked;
+  return store;
+}
+
+Status RocksStore::OpenFiles(bool exists) {
+  rocksdb::DBOptions db_options = budgets_.db;
+  db_options.create_if_missing = !exists;
+  db_options.listeners.push_back(errors_);
+
+  std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
+  if (exists) {
+    const rocksdb::Status listed =
+        rocksdb::DB::ListColumnFamilies(db_options, options_.dir, &names);
+    if (!listed.ok()) return ReadStatus(listed, "list the shards in " + options_.dir);
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(names.size());
+  for (const std::string& name : names) {
+    if (name != rocksdb::kDefaultColumnFamilyName && !ParseFamilyName(name).has_value()) {
+      return {Code::kCorruption, options_.dir + " holds a column family " + name +
+                                     ", which Ringfort did not make (choose another directory)"};
+    }
+    descriptors.emplace_back(name, budgets_.column_family);
+  }
+
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(db_options, options_.dir, descriptors, &handles, &db);
+  if (!opened.ok()) return ReadStatus(opened, "open the shard data in " + options_.dir);
+  db_.reset(db);
+  for (std::size_t i = 0; i < handles.size(); ++i) {
+    if (const std::optional<Name> name = ParseFamilyName(names[i])) {
+      families_[*name].handle = handles[i];
+    } else {
+      default_family_ = handles[i];
+    }
+  }
+  return {};
+}
+
+Status RocksStore::CheckIncarnation() {
+  std::string found;
+  const std::string wanted = options_.incarnation.ToString();
+  const rocksdb::Status read =
+      db_->Get(rocksdb::ReadOptions(), default_family_, kIncarnationKey, &found);
+  if (read.ok()) {
+    if (found == wanted) return {};
+    return {Code::kWrongCluster, "the shard data in " + options_.dir + " belong to incarnation " +
+                                     found + ", not to " + wanted +
+                                     " (give each node the data directory that is its own)"};
+  }
+  if (!read.IsNotFound()) return ReadStatus(read, "read the incarnation in " + options_.dir);
+  // Only a creation that was cut short leaves no mark, and it leaves no shard either.
+  if (options_.expect_existing || !families_.empty()) {
+    return {Code::kCorruption, "the shard data in " + options_.dir +
+                                   " do not say whose they are (wipe the whole data directory "
+                                   "and let the node join anew)"};
+  }
+  rocksdb::WriteOptions write;
+  write.disableWAL = true;
+  rocksdb::Status written = db_->Put(write, default_family_, kIncarnationKey, wanted);
+  if (written.ok()) written = db_->Flush(rocksdb::FlushOptions(), default_family_);
+  if (!written.ok()) return FinalStatus(written, "write the incarnation in " + options_.dir);
+  return {};
+}
+
+RocksStore::~RocksStore() {
+  if (db_ == nullptr) return;
+  for (const auto& [name, family] : families_) {
+    RF_CHECK(family.open.expired()) << FamilyName(name) << " is still open";
+  }
+  FlushBeforeClose();
+  for (const auto& [name, family] : families_) {
+    db_->DestroyColumnFamilyHandle(family.handle).PermitUncheckedError();  // Frees memory only.
+  }
+  db_->DestroyColumnFamilyHandle(default_family_).PermitUncheckedError();
+  db_->Close().PermitUncheckedError();  // What was to last was flushed and synced before.
+}
+
+void RocksStore::FlushBeforeClose() {
+  const auto deadline = std::chrono::steady_clock::now() + options_.flush_on_close_for;
+  rocksdb::FlushOptions flush;
+  flush.allow_write_stall = true;  // Nobody writes any more.
+  for (const auto& [name, family] : families_) {
+    if (!health().ok() || std::chrono::steady_clock::now() >= deadline) return;
+    // What is not flushed is replayed from the log.
+    db_->Flush(flush, family.handle).PermitUncheckedError();
+  }
+}
+
+std::vector<storage::ShardStore::Name> RocksStore::List() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Name> names;
+  names.reserve(families_.size());
+  for (const auto& [name, family] : families_) names.push_back(name);
+  return names;
+}
+
+Status RocksStore::Create(const std::vector<Name>& names) {
+  const std::lock_guard lock(mutex_);
+  std::vector<Name> missing;
+  std::vector<std::string> family_names;
+  for (const Name& name : names) {
+    // An entry at once, so that a name given twice is made once.
+    if (!families_.try_emplace(name).second) continue;
+    missing.push_back(name);
+    family_names.push_back(FamilyName(name));
+  }
+  if (missing.empty()) return {};
+  // All in one call: RocksDB writes its options file anew for each.
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status created =
+      db_->CreateColumnFamilies(budgets_.column_family, family_names, &handles);
+  for (std::size_t i = 0; i < missing.size(); ++i) {
+    if (i < handles.size()) {
+      families_[missing[i]].handle = handles[i];
+    } else {
+      families_.erase(missing[i]);
+    }
+  }
+  if (created.ok()) return {};
+  const Status error = FinalStatus(created, "create " + family_names.front());
+  errors_->Record(error);
+  return error;
+}
+
+Result<std::shared_ptr<storage::ShardData>> RocksStore::Open(Name name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = families_.find(name);
+  if (found == families_.end()) {
+    return Status(Code::kNotFound,
+                  "there is no " + FamilyName(name) + " in " + options_.dir + " (create it first)");
+  }
+  Family& family = found->second;
+  if (std::shared_ptr<RocksShard> open = family.open.lock()) {
+    return std::shared_ptr<storage::ShardData>(std::move(open));
+  }
+  Result<std::shared_ptr<RocksShard>> shard =
+      RocksShard::Open({.db = db_.get(),
+                        .family = family.handle,
+                        .write_buffers = budgets_.write_buffers.get(),
+                        .errors = errors_.get()});
+  if (!shard.ok()) return shard.status();
+  family.open = *shard;
+  return std::shared_ptr<storage::ShardData>(*std::move(shard));
+}
+
+Status RocksStore::Drop(Name name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = families_.find(name);
+  if (found == families_.end()) {
+    return {Code::kNotFound,
+            "there is no " + FamilyName(name) + " in " + options_.dir + " (nothing to drop)"};
+  }
+  RF_CHECK(found->second.open.expired()) << FamilyName(name) << " is still open";
+  const rocksdb::Status dropped = db_->DropColumnFamily(found->second.handle);
+  if (!dropped.ok()) {
+    const Status error = FinalStatus(dropped, "drop " + FamilyName(name));
+    errors_->Record(error);
+    return error;
+  }
+  db_->DestroyColumnFamilyHandle(found->second.handle).PermitUncheckedError();
+  families_.erase(found);
+  return {};
+}
+
+}  // namespace ringfort::rocks
+
+#if defined(__SANITIZE_THREAD__)
+/// Debian's RocksDB is built without ThreadSanitizer, which therefore sees its memcpy and new, but
+/// not the atomics that order them. Looked up by the sanitizer's runtime, by this name.
+extern "C" __attribute__((visibility("default"))) const char* __tsan_default_suppressions() {
+  return "race:librocksdb.so\n";
+}
+#endif

@@ -1,0 +1,49 @@
+// The simulator's shard store: in memory, and forgetful like the real one. The contract suite in
+// tests/contract/shard_store runs on both and keeps this one honest.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/random.h"
+#include "storage/shard_store.h"
+
+namespace ringfort::sim {
+
+/// What the real store does when it pleases: each happens once in so many calls, at random; 0 is
+/// never.
+struct ShardStoreWhims {
+  std::uint32_t flush_one_in = 0;     ///< An Apply is followed by a flush that nobody asked for.
+  std::uint32_t miss_one_in = 0;      ///< A read of depth kMemory answers kUnavailable.
+  std::uint32_t overload_one_in = 0;  ///< An Apply that may not wait answers kOverloaded.
+};
+
+class MemoryShardData;
+
+/// Thread-safe. Outlives every ShardData that it opened. Equal seeds and calls give equal whims.
+class MemoryShardStore : public storage::ShardStore {
+ public:
+  MemoryShardStore() = default;
+  MemoryShardStore(std::uint64_t seed, ShardStoreWhims whims) : random_(seed), whims_(whims) {}
+  ~MemoryShardStore() override;
+
+  [[nodiscard]] std::vector<Name> List() const override;
+  Status Create(const std::vector<Name>& names) override;
+  Result<std::shared_ptr<storage::ShardData>> Open(Name name) override;
+  Status Drop(Name name) override;
+
+  /// What kill -9 or a power cut does: each map goes back to what it had flushed. Nobody holds a
+  /// ShardData. The store is then as a new process finds it.
+  void Crash();
+
+ private:
+  mutable std::mutex mutex_;
+  Random random_{0};  // Guarded by mutex_.
+  const ShardStoreWhims whims_;
+  std::map<Name, std::shared_ptr<MemoryShardData>> data_;  // Guarded by mutex_.
+};
+
+}  // namespace ringfort::sim
