@@ -1,0 +1,269 @@
+// Encoding and decoding of what format.h draws.
+#include "wal/format.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+
+namespace ringfort::wal {
+namespace {
+
+constexpr std::string_view kSegmentMagic = "RFORTWAL";
+constexpr std::uint32_t kBatchMagic = 0x31424652;  // "RFB1"
+constexpr std::size_t kSegmentChecksumAt = 56;
+constexpr std::size_t kBatchChecksumAt = 48;
+constexpr std::size_t kSequenceDigits = 20;
+constexpr std::size_t kMemberBytes = 24;
+
+template <typename T>
+void StoreLittle(char* at, T value) {
+  for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<char>(value >> (8 * i));
+}
+
+void AppendMemberList(const std::vector<raft::Member>& list, std::string* out) {
+  AppendLittle(out, static_cast<std::uint32_t>(list.size()));
+  for (const raft::Member& member : list) {
+    AppendLittle(out, member.id.value());
+    AppendLittle(out, member.node.value());
+    AppendLittle(out, member.incarnation.high);
+    AppendLittle(out, member.incarnation.low);
+  }
+}
+
+bool TakeMemberList(std::string_view* bytes, std::vector<raft::Member>* out) {
+  if (bytes->size() < 4) return false;
+  const auto count = LoadLittle<std::uint32_t>(bytes->data());
+  bytes->remove_prefix(4);
+  if (bytes->size() / kMemberBytes < count) return false;
+  out->reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    raft::Member member;
+    member.id = ReplicaId(LoadLittle<std::uint32_t>(bytes->data()));
+    member.node = NodeId(LoadLittle<std::uint32_t>(bytes->data() + 4));
+    member.incarnation.high = LoadLittle<std::uint64_t>(bytes->data() + 8);
+    member.incarnation.low = LoadLittle<std::uint64_t>(bytes->data() + 16);
+    out->push_back(member);
+    bytes->remove_prefix(kMemberBytes);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string SegmentName(std::uint64_t sequence) {
+  const std::string digits = std::to_string(sequence);
+  return std::string(kSegmentPrefix) + std::string(kSequenceDigits - digits.size(), '0') + digits;
+}
+
+std::optional<std::uint64_t> ParseSegmentName(std::string_view name) {
+  if (!name.starts_with(kSegmentPrefix)) return std::nullopt;
+  name.remove_prefix(kSegmentPrefix.size());
+  std::uint64_t sequence = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), sequence);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  if (name.size() != kSequenceDigits || sequence == 0) return std::nullopt;
+  return sequence;
+}
+
+std::uint64_t SegmentHeader::seed() const {
+  std::string bytes;
+  AppendLittle(&bytes, incarnation.high);
+  AppendLittle(&bytes, incarnation.low);
+  AppendLittle(&bytes, sequence);
+  return Hash64(bytes);
+}
+
+std::string EncodeSegmentHeader(const SegmentHeader& header) {
+  std::string block(kSegmentMagic);
+  AppendLittle(&block, kFormatVersion);
+  AppendLittle(&block, std::uint32_t{0});
+  AppendLittle(&block, header.incarnation.high);
+  AppendLittle(&block, header.incarnation.low);
+  AppendLittle(&block, header.sequence);
+  AppendLittle(&block, header.first_batch);
+  AppendLittle(&block, header.segment_bytes);
+  AppendLittle(&block, Hash64(block));
+  block.resize(kSegmentHeaderBytes + kTerminatorBytes);
+  return block;
+}
+
+Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
+  if (bytes.size() < kSegmentHeaderBytes) {
+    return Status(Code::kCorruption, "it is too short for a segment's header");
+  }
+  if (!bytes.starts_with(kSegmentMagic)) {
+    return Status(Code::kCorruption, "it does not begin like a segment of the log");
+  }
+  const char* at = bytes.data();
+  const std::string_view checked = bytes.substr(0, kSegmentChecksumAt);
+  if (LoadLittle<std::uint64_t>(at + kSegmentChecksumAt) != Hash64(checked)) {
+    return Status(Code::kCorruption, "the checksum of its header is wrong");
+  }
+  if (const auto version = LoadLittle<std::uint32_t>(at + 8); version != kFormatVersion) {
+    return Status(Code::kUnsupported, "its format has version " + std::to_string(version) +
+                                          ", this program knows " + std::to_string(kFormatVersion));
+  }
+  SegmentHeader header;
+  header.incarnation.high = LoadLittle<std::uint64_t>(at + 16);
+  header.incarnation.low = LoadLittle<std::uint64_t>(at + 24);
+  header.sequence = LoadLittle<std::uint64_t>(at + 32);
+  header.first_batch = LoadLittle<std::uint64_t>(at + 40);
+  header.segment_bytes = LoadLittle<std::uint64_t>(at + 48);
+  return header;
+}
+
+void SealBatch(BatchHeader header, std::uint64_t seed, std::string* batch) {
+  const std::string_view body = std::string_view(*batch).substr(kBatchHeaderBytes);
+  char* at = batch->data();
+  StoreLittle(at, kBatchMagic);
+  StoreLittle(at + 4, static_cast<std::uint32_t>(body.size()));
+  StoreLittle(at + 8, header.segment);
+  StoreLittle(at + 16, header.number);
+  StoreLittle(at + 24, header.synced_through);
+  StoreLittle(at + 32, header.records);
+  StoreLittle(at + 36, std::uint32_t{0});
+  StoreLittle(at + 40, Hash64(body, seed));
+  StoreLittle(at + kBatchChecksumAt, Hash64(std::string_view(at, kBatchChecksumAt), seed));
+}
+
+std::optional<BatchHeader> DecodeBatchHeader(std::string_view bytes, const SegmentHeader& segment,
+                                             std::uint64_t seed) {
+  if (bytes.size() < kBatchHeaderBytes) return std::nullopt;
+  const char* at = bytes.data();
+  if (LoadLittle<std::uint32_t>(at) != kBatchMagic) return std::nullopt;
+  BatchHeader header;
+  header.segment = LoadLittle<std::uint64_t>(at + 8);
+  if (header.segment != segment.sequence) return std::nullopt;
+  if (LoadLittle<std::uint64_t>(at + kBatchChecksumAt) !=
+      Hash64(bytes.substr(0, kBatchChecksumAt), seed)) {
+    return std::nullopt;
+  }
+  header.body_bytes = LoadLittle<std::uint32_t>(at + 4);
+  header.number = LoadLittle<std::uint64_t>(at + 16);
+  header.synced_through = LoadLittle<std::uint64_t>(at + 24);
+  header.records = LoadLittle<std::uint32_t>(at + 32);
+  header.body_checksum = LoadLittle<std::uint64_t>(at + 40);
+  return header;
+}
+
+std::string_view RecordTypeName(RecordType type) {
+  switch (type) {
+    case RecordType::kEntry: return "entry";
+    case RecordType::kHardState: return "hard_state";
+    case RecordType::kBase: return "base";
+    case RecordType::kCut: return "cut";
+    case RecordType::kState: return "state";
+  }
+  return "unknown";
+}
+
+void AppendRecord(const Record& record, std::uint64_t seed, std::string* out) {
+  const std::size_t start = out->size();
+  char header[kRecordHeaderBytes] = {};
+  header[8] = static_cast<char>(record.type);
+  header[9] = static_cast<char>(record.kind);
+  StoreLittle(header + 12, record.shard.value());
+  StoreLittle(header + 16, record.term.value());
+  StoreLittle(header + 24, record.index.value());
+  StoreLittle(header + 32, static_cast<std::uint32_t>(record.payload.size()));
+  out->append(header, sizeof(header));
+  out->append(record.payload);
+  const std::string_view checked = std::string_view(*out).substr(start + 8);
+  StoreLittle(out->data() + start, Hash64(checked, seed));
+  out->resize(start + record.stored_bytes());
+}
+
+std::optional<Record> DecodeTrustedRecord(std::string_view bytes) {
+  if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
+  const char* at = bytes.data();
+  const auto payload_bytes = LoadLittle<std::uint32_t>(at + 32);
+  if (bytes.size() < Record::StoredBytes(payload_bytes)) return std::nullopt;
+  const auto type = static_cast<std::uint8_t>(at[8]);
+  const auto kind = static_cast<std::uint8_t>(at[9]);
+  if (type < static_cast<std::uint8_t>(RecordType::kEntry)) return std::nullopt;
+  if (type > static_cast<std::uint8_t>(RecordType::kState)) return std::nullopt;
+  if (kind > static_cast<std::uint8_t>(raft::EntryKind::kMembers)) return std::nullopt;
+  Record record;
+  record.type = static_cast<RecordType>(type);
+  record.kind = static_cast<raft::EntryKind>(kind);
+  record.shard = ShardId(LoadLittle<std::uint32_t>(at + 12));
+  record.term = Term(LoadLittle<std::uint64_t>(at + 16));
+  record.index = LogIndex(LoadLittle<std::uint64_t>(at + 24));
+  record.payload = bytes.substr(kRecordHeaderBytes, payload_bytes);
+  return record;
+}
+
+std::optional<Record> DecodeRecord(std::string_view bytes, std::uint64_t seed) {
+  std::optional<Record> record = DecodeTrustedRecord(bytes);
+  if (!record) return std::nullopt;
+  const std::string_view checked = bytes.substr(8, kRecordHeaderBytes - 8 + record->payload.size());
+  if (LoadLittle<std::uint64_t>(bytes.data()) != Hash64(checked, seed)) return std::nullopt;
+  return record;
+}
+
+void AppendBasePayload(const BasePayload& payload, std::string* out) {
+  AppendLittle(out, payload.generation.value());
+  AppendMembers(payload.members, out);
+}
+
+std::optional<BasePayload> DecodeBasePayload(std::string_view bytes) {
+  if (bytes.size() < 8) return std::nullopt;
+  std::optional<raft::Members> members = DecodeMembers(bytes.substr(8));
+  if (!members) return std::nullopt;
+  return BasePayload{storage::Generation(LoadLittle<std::uint64_t>(bytes.data())),
+                     std::move(*members)};
+}
+
+void AppendHardStatePayload(const raft::HardState& state, std::string* out) {
+  AppendLittle(out, state.vote.value());
+  AppendLittle(out, static_cast<std::uint32_t>(state.unsure ? 1 : 0));
+}
+
+std::optional<raft::HardState> DecodeHardState(const Record& record) {
+  if (record.payload.size() < 8) return std::nullopt;
+  const char* at = record.payload.data();
+  return raft::HardState{record.term, ReplicaId(LoadLittle<std::uint32_t>(at)),
+                         LoadLittle<std::uint32_t>(at + 4) != 0};
+}
+
+void AppendStatePayload(const StatePayload& payload, std::string* out) {
+  AppendHardStatePayload(payload.hard_state, out);
+  AppendLittle(out, payload.generation.value());
+  AppendLittle(out, payload.base.index.value());
+  AppendLittle(out, payload.base.term.value());
+  AppendMembers(payload.base.members, out);
+}
+
+std::optional<StatePayload> DecodeStatePayload(const Record& record) {
+  constexpr std::size_t kFixedBytes = 32;
+  if (record.payload.size() < kFixedBytes) return std::nullopt;
+  std::optional<raft::Members> members = DecodeMembers(record.payload.substr(kFixedBytes));
+  if (!members) return std::nullopt;
+  const char* at = record.payload.data();
+  StatePayload payload;
+  payload.hard_state = *DecodeHardState(record);
+  payload.generation = storage::Generation(LoadLittle<std::uint64_t>(at + 8));
+  payload.base.index = LogIndex(LoadLittle<std::uint64_t>(at + 16));
+  payload.base.term = Term(LoadLittle<std::uint64_t>(at + 24));
+  payload.base.members = std::move(*members);
+  return payload;
+}
+
+void AppendMembers(const raft::Members& members, std::string* out) {
+  AppendMemberList(members.voters, out);
+  AppendMemberList(members.outgoing, out);
+  AppendMemberList(members.learners, out);
+}
+
+std::optional<raft::Members> DecodeMembers(std::string_view bytes) {
+  raft::Members members;
+  if (!TakeMemberList(&bytes, &members.voters)) return std::nullopt;
+  if (!TakeMemberList(&bytes, &members.outgoing)) return std::nullopt;
+  if (!TakeMemberList(&bytes, &members.learners)) return std::nullopt;
+  if (!bytes.empty()) return std::nullopt;
+  return members;
+}
+
+}  // namespace ringfort::wal

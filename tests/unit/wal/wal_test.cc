@@ -1,0 +1,210 @@
+// The running log: disks that fail or stall, recycling, and readers beside it.
+#include "wal/wal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "tests/unit/wal/scratch_log.h"
+
+namespace ringfort::wal {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr ShardId kShard{1};
+
+class WalTest : public ::testing::Test {
+ protected:
+  void Open(Durability durability = Durability::kSynced) {
+    wal_.reset();
+    Options options = SmallLog(dir_, &disk_);
+    options.durability = durability;
+    Result<std::unique_ptr<Wal>> wal = Wal::Open(options);
+    ASSERT_TRUE(wal.ok()) << wal.status().ToString();
+    wal_ = std::move(*wal);
+  }
+  Status Append(std::uint64_t index, std::size_t bytes = 3000, ShardId shard = kShard) {
+    return AppendAndWait(*wal_, {OneEntry(shard, 1, index, bytes)});
+  }
+
+  const ScratchDir scratch_;
+  const std::string dir_ = scratch_.PathOf("log");
+  FaultyDisk disk_;
+  std::unique_ptr<Wal> wal_;
+};
+
+// Rebello et al., "Can applications recover from fsync failures?" (ATC 2020): a second sync may
+// succeed without the data of the first.
+TEST_F(WalTest, AFailedSyncIsFinal) {
+  Open();
+  ASSERT_TRUE(Append(1).ok());
+  disk_.sync_error = EIO;
+  const Status failed = Append(2);
+  EXPECT_EQ(failed.code(), Code::kIoError);
+  EXPECT_EQ(failed.effect(), Effect::kUnknown);
+  EXPECT_THAT(failed.message(), HasSubstr("cannot sync " + dir_ + "/segment-"));
+  disk_.sync_error = 0;
+  EXPECT_EQ(Append(2).code(), Code::kIoError);
+  EXPECT_EQ(wal_->Sync().code(), Code::kIoError);
+  EXPECT_TRUE(wal_->Read(kShard, LogIndex(1), LogIndex(1), 0).ok());
+}
+
+TEST_F(WalTest, AFailedWriteIsFinal) {
+  Open();
+  disk_.write_error = ENOSPC;
+  const Status failed = Append(1);
+  EXPECT_EQ(failed.code(), Code::kIoError);
+  EXPECT_THAT(failed.message(), HasSubstr("free space on this disk"));
+  disk_.write_error = 0;
+  EXPECT_EQ(Append(1).code(), Code::kIoError);
+  Open();
+  EXPECT_TRUE(Append(1).ok());
+}
+
+TEST_F(WalTest, AFullDiskIsFoundWhenTheNextSegmentIsNeededAndWhatWasSyncedStays) {
+  Open();
+  std::uint64_t last = 0;
+  disk_.failing_write_bytes_min = 64 << 10;  // Filling a segment fails, appending does not.
+  disk_.write_error = ENOSPC;
+  Status status;
+  while (status.ok() && last < 100) {
+    status = Append(last + 1);
+    if (status.ok()) ++last;
+  }
+  EXPECT_GT(last, 10U);
+  EXPECT_LT(last, 100U);
+  EXPECT_THAT(status.message(), HasSubstr("free space on this disk"));
+  disk_.write_error = 0;
+  Open();
+  EXPECT_EQ(wal_->TakeRecovery().shards.at(0).last, LogIndex(last));
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(++last).ok());
+}
+
+TEST_F(WalTest, AStalledSyncShowsForLiveness) {
+  Open();
+  disk_.Stall();
+  std::promise<Status> outcome;
+  wal_->Append({OneEntry(kShard, 1, 1, 10)},
+               [&outcome](Status status) { outcome.set_value(std::move(status)); });
+  disk_.AwaitStalled();
+  const Duration first = wal_->stalled_for();
+  while (wal_->stalled_for() <= first) std::this_thread::yield();
+  EXPECT_EQ(wal_->Read(kShard, LogIndex(1), LogIndex(1), 0).status().code(), Code::kNotFound);
+  disk_.Release();
+  EXPECT_TRUE(outcome.get_future().get().ok());
+  EXPECT_TRUE(wal_->Sync().ok());
+}
+
+TEST_F(WalTest, AppendsThatWaitShareOneSync) {
+  Open();
+  disk_.Stall();
+  std::atomic<int> done{0};
+  const auto count = [&done](Status status) { done += status.ok() ? 1 : 0; };
+  wal_->Append({OneEntry(ShardId(0), 1, 1, 10)}, count);
+  disk_.AwaitStalled();
+  const int before = disk_.syncs;
+  for (std::uint32_t shard = 1; shard <= 200; ++shard) {
+    wal_->Append({OneEntry(ShardId(shard), 1, 1, 10)}, count);
+  }
+  disk_.Release();
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_EQ(done, 201);
+  // One for the 200; the helper that fills the next segment may have been at it too.
+  EXPECT_LE(disk_.syncs - before, 3);
+}
+
+TEST_F(WalTest, RelaxedSkipsTheSyncOfEntriesOnly) {
+  Open(Durability::kRelaxed);
+  ASSERT_TRUE(Append(1).ok());
+  ASSERT_TRUE(wal_->Sync().ok());
+  disk_.sync_error = EIO;
+  EXPECT_TRUE(Append(2).ok());
+  storage::LogUpdate vote;
+  vote.shard = kShard;
+  vote.hard_state = raft::HardState{Term(1), ReplicaId(1)};
+  EXPECT_EQ(AppendAndWait(*wal_, {vote}).code(), Code::kIoError);
+}
+
+TEST_F(WalTest, SegmentsAreRecycledAndTheDirectoryStaysSmall) {
+  Open();
+  std::uint64_t last = 0;
+  for (int round = 0; round < 30; ++round) {
+    for (int i = 0; i < 25; ++i) ASSERT_TRUE(Append(++last).ok());
+    wal_->Cut(kShard, LogIndex(last), Term(1), {});
+    ASSERT_TRUE(wal_->Sync().ok());
+    ASSERT_LE(wal_->usage().bytes, std::size_t{4 * (64 << 10)});
+    if (round % 7 == 0) Open();
+  }
+  wal_.reset();
+  const Image image = LoadImage(dir_);
+  EXPECT_LE(image.size(), 12U);
+  EXPECT_GT(*ParseSegmentName(LastSegment(image)), 20U);
+  Open();
+  const storage::Recovery recovery = wal_->TakeRecovery();
+  EXPECT_FALSE(recovery.unsure);
+  EXPECT_EQ(recovery.shards.at(0).last, LogIndex(last));
+}
+
+TEST_F(WalTest, ReadersBesideAWriterThatRecycles) {
+  Open();
+  std::atomic<std::uint64_t> acknowledged{0};
+  std::atomic<bool> stop{false};
+  std::atomic<int> served{0};
+  const auto read = [&] {
+    while (!stop) {
+      const std::uint64_t last = acknowledged;
+      if (last == 0) continue;
+      const std::uint64_t first = last > 10 ? last - 10 : 1;
+      const auto entries = wal_->Read(kShard, LogIndex(first), LogIndex(last), 1 << 20);
+      if (!entries.ok()) {
+        ASSERT_EQ(entries.status().code(), Code::kNotFound) << entries.status().ToString();
+        continue;
+      }
+      for (const raft::Entry& entry : *entries) {
+        ASSERT_EQ(entry, MakeEntry(1, entry.index.value(), 3000));
+      }
+      ++served;
+    }
+  };
+  std::thread one(read);
+  std::thread two(read);
+  for (std::uint64_t index = 1; index <= 600 || served < 10; ++index) {
+    ASSERT_TRUE(Append(index).ok());
+    acknowledged = index;
+    if (index % 15 == 0) wal_->Cut(kShard, LogIndex(index - 8), Term(1), {});
+  }
+  stop = true;
+  one.join();
+  two.join();
+}
+
+TEST_F(WalTest, ClosingFinishesWhatWasHandedIn) {
+  Open();
+  std::atomic<int> done{0};
+  for (std::uint64_t index = 1; index <= 300; ++index) {
+    wal_->Append({OneEntry(kShard, 1, index, 500)}, [&done](Status) { ++done; });
+  }
+  wal_.reset();
+  EXPECT_EQ(done, 300);
+  Open();
+  EXPECT_EQ(wal_->TakeRecovery().shards.at(0).last, LogIndex(300));
+}
+
+TEST_F(WalTest, AReadNoticesABadDisk) {
+  Open();
+  ASSERT_TRUE(Append(1).ok());
+  const std::string name = LastSegment(LoadImage(dir_));
+  Result<File> file = File::Open(dir_ + "/" + name, /*writable=*/true);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE(file->WriteAt(kSegmentHeaderBytes + 2 * kBatchHeaderBytes + 500, "rot").ok());
+  const Status status = wal_->Read(kShard, LogIndex(1), LogIndex(1), 0).status();
+  EXPECT_EQ(status.code(), Code::kCorruption);
+  EXPECT_THAT(status.message(), HasSubstr(name));
+}
+
+}  // namespace
+}  // namespace ringfort::wal
