@@ -1,0 +1,147 @@
+// Both sides compare the same things, so a wrong wiring is found whoever dials.
+#include "net/handshake.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "ringfort/limits.h"
+#include "wire/id_codec.h"
+
+namespace ringfort::net {
+namespace {
+
+Status Wrong(std::string what) {
+  return {Code::kWrongCluster, std::move(what) + "; check the addresses and the data directories"};
+}
+
+/// A name that came over the wire, fit for a message: printable, and not long.
+std::string Shown(std::string_view name) {
+  constexpr std::size_t kShownMax = 64;
+  std::string shown(name.substr(0, kShownMax));
+  std::replace_if(
+      shown.begin(), shown.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return "'" + shown + "'";
+}
+
+Status CompareClusters(const std::string& their_name, const ClusterId& their_id,
+                       const std::string& our_name, const ClusterId& our_id) {
+  if (!their_name.empty() && !our_name.empty() && their_name != our_name) {
+    return Wrong("this is cluster " + Shown(our_name) + ", the other side is of cluster " +
+                 Shown(their_name));
+  }
+  if (!their_id.empty() && !our_id.empty() && their_id != our_id) {
+    return Wrong("this is the cluster with id " + our_id.ToString() + ", the other side is of " +
+                 their_id.ToString());
+  }
+  return Status::Ok();
+}
+
+std::string Name(NodeId node) {
+  return "node " + std::to_string(node.value());
+}
+
+}  // namespace
+
+proto::Hello MakeClientHello(const std::string& cluster_name, const ClusterId& cluster_id) {
+  proto::Hello hello;
+  hello.set_role(proto::Hello::CLIENT);
+  hello.set_cluster_name(cluster_name);
+  hello.set_cluster_id(wire::EncodeId(cluster_id));
+  return hello;
+}
+
+proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane) {
+  proto::Hello hello;
+  hello.set_role(proto::Hello::PEER);
+  hello.set_cluster_name(local.cluster_name);
+  hello.set_cluster_id(wire::EncodeId(local.cluster_id));
+  hello.set_node(local.self.node.value());
+  hello.set_incarnation(wire::EncodeId(local.self.incarnation));
+  hello.set_boot(local.self.boot.value());
+  hello.set_expected_node(expected.value());
+  hello.set_lane(static_cast<std::uint32_t>(lane));
+  hello.set_has_record(local.has_record);
+  return hello;
+}
+
+proto::HelloReply MakeHelloReply(const LocalIdentity& local) {
+  proto::HelloReply reply;
+  reply.set_cluster_name(local.cluster_name);
+  reply.set_cluster_id(wire::EncodeId(local.cluster_id));
+  reply.set_node(local.self.node.value());
+  reply.set_incarnation(wire::EncodeId(local.self.incarnation));
+  reply.set_boot(local.self.boot.value());
+  reply.set_has_record(local.has_record);
+  reply.set_frame_bytes_max(static_cast<std::uint32_t>(limits::kFrameMax));
+  return reply;
+}
+
+Status CheckHello(const proto::Hello& hello, const LocalIdentity& local) {
+  Result<ClusterId> cluster_id = wire::DecodeId<ClusterId>(hello.cluster_id(), "a cluster id");
+  if (!cluster_id.ok()) return cluster_id.status();
+  if (Status status =
+          CompareClusters(hello.cluster_name(), *cluster_id, local.cluster_name, local.cluster_id);
+      !status.ok()) {
+    return status;
+  }
+  if (hello.expected_node() != 0 && hello.expected_node() != local.self.node.value()) {
+    return Wrong("this is " + Name(local.self.node) + ", dialed as " +
+                 Name(NodeId(hello.expected_node())));
+  }
+  switch (hello.role()) {
+    case proto::Hello::CLIENT: return Status::Ok();
+    case proto::Hello::PEER: break;
+    default:
+      return {Code::kUnsupported,
+              "a hello has a role that is not known here; use programs of one "
+              "release"};
+  }
+  if (hello.cluster_name().empty()) {
+    return {Code::kInvalidArgument, "a node's hello names no cluster; use programs of one release"};
+  }
+  if (hello.node() == local.self.node.value()) {
+    return Wrong("the node that dials says that it is " + Name(local.self.node) +
+                 " as this one is");
+  }
+  return DecodePeerHello(hello).status();
+}
+
+Result<PeerHello> DecodePeerHello(const proto::Hello& hello) {
+  Result<Incarnation> incarnation =
+      wire::DecodeId<Incarnation>(hello.incarnation(), "an incarnation");
+  if (!incarnation.ok()) return incarnation.status();
+  if (hello.node() == 0 || hello.boot() == 0 || incarnation->empty() ||
+      hello.lane() > static_cast<std::uint32_t>(env::Lane::kBulk)) {
+    return Status(Code::kInvalidArgument,
+                  "a node's hello lacks its node id, incarnation, boot number "
+                  "or lane; use programs of one release");
+  }
+  return PeerHello{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot())},
+                   static_cast<env::Lane>(hello.lane())};
+}
+
+Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,
+                                       const std::string& cluster_name, const ClusterId& cluster_id,
+                                       NodeId expected) {
+  RemoteIdentity remote;
+  Result<ClusterId> id = wire::DecodeId<ClusterId>(reply.cluster_id(), "a cluster id");
+  if (!id.ok()) return id.status();
+  Result<Incarnation> incarnation =
+      wire::DecodeId<Incarnation>(reply.incarnation(), "an incarnation");
+  if (!incarnation.ok()) return incarnation.status();
+  if (Status status = CompareClusters(reply.cluster_name(), *id, cluster_name, cluster_id);
+      !status.ok()) {
+    return status;
+  }
+  if (expected != NodeId(0) && reply.node() != expected.value()) {
+    return Wrong("dialed " + Name(expected) + " and reached " + Name(NodeId(reply.node())));
+  }
+  remote.cluster_name = reply.cluster_name();
+  remote.cluster_id = *id;
+  remote.node = {NodeId(reply.node()), *incarnation, BootNumber(reply.boot())};
+  remote.has_record = reply.has_record();
+  return remote;
+}
+
+}  // namespace ringfort::net

@@ -1,0 +1,87 @@
+// Who is let in, and what the others are told.
+#include "net/handshake.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/net/loopback.h"
+
+namespace ringfort::net {
+namespace {
+
+LocalIdentity NodeTwo() {
+  return {"local", ClusterId{1, 1}, {NodeId(2), Incarnation{8, 8}, BootNumber(3)}, true};
+}
+
+TEST(HandshakeTest, AClientMayKnowNothing) {
+  EXPECT_TRUE(CheckHello(MakeClientHello("", {}), NodeOne()).ok());
+  EXPECT_TRUE(CheckHello(MakeClientHello("local", ClusterId{1, 1}), NodeOne()).ok());
+}
+
+TEST(HandshakeTest, AnotherClusterIsRefused) {
+  EXPECT_EQ(CheckHello(MakeClientHello("other", {}), NodeOne()).code(), Code::kWrongCluster);
+  EXPECT_EQ(CheckHello(MakeClientHello("local", ClusterId{1, 2}), NodeOne()).code(),
+            Code::kWrongCluster);
+}
+
+TEST(HandshakeTest, APeerShowsWhoItIs) {
+  const proto::Hello hello = MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kBulk);
+  ASSERT_TRUE(CheckHello(hello, NodeOne()).ok());
+  EXPECT_EQ(DecodePeerHello(hello)->peer, NodeTwo().self);
+  EXPECT_EQ(DecodePeerHello(hello)->lane, env::Lane::kBulk);
+}
+
+// The run in which it is needed: before the creation no node has a cluster id.
+TEST(HandshakeTest, ANodeWithoutAClusterIdYetFits) {
+  LocalIdentity fresh = NodeTwo();
+  fresh.cluster_id = {};
+  EXPECT_TRUE(CheckHello(MakePeerHello(fresh, NodeId(1), env::Lane::kLiveness), NodeOne()).ok());
+  EXPECT_TRUE(CheckHello(MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness),
+                         [] {
+                           LocalIdentity local = NodeOne();
+                           local.cluster_id = {};
+                           return local;
+                         }())
+                  .ok());
+}
+
+TEST(HandshakeTest, APeerThatIsWrongIsRefused) {
+  const proto::Hello good = MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness);
+  const auto code = [&](const auto& damage) {
+    proto::Hello bad = good;
+    damage(&bad);
+    return CheckHello(bad, NodeOne()).code();
+  };
+  using Hello = proto::Hello;
+  EXPECT_EQ(code([](Hello* h) { h->set_expected_node(3); }), Code::kWrongCluster);
+  EXPECT_EQ(code([](Hello* h) { h->set_node(1); }), Code::kWrongCluster);
+  EXPECT_EQ(code([](Hello* h) { h->set_node(0); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->set_boot(0); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->set_lane(2); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->clear_incarnation(); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->set_incarnation("short"); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->clear_cluster_name(); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->set_role(static_cast<Hello::Role>(9)); }), Code::kUnsupported);
+}
+
+TEST(HandshakeTest, TheAnswerIsCheckedToo) {
+  const proto::HelloReply reply = MakeHelloReply(NodeTwo());
+  const Result<RemoteIdentity> remote = CheckHelloReply(reply, "local", ClusterId{1, 1}, NodeId(2));
+  ASSERT_TRUE(remote.ok());
+  EXPECT_EQ(remote->node, NodeTwo().self);
+  EXPECT_TRUE(remote->has_record);
+  EXPECT_TRUE(CheckHelloReply(reply, "", {}, NodeId(0)).ok());
+  EXPECT_EQ(CheckHelloReply(reply, "other", {}, NodeId(0)).status().code(), Code::kWrongCluster);
+  EXPECT_EQ(CheckHelloReply(reply, "", ClusterId{9, 9}, NodeId(0)).status().code(),
+            Code::kWrongCluster);
+  EXPECT_EQ(CheckHelloReply(reply, "", {}, NodeId(3)).status().code(), Code::kWrongCluster);
+}
+
+// A name from the wire goes into a message and a log line.
+TEST(HandshakeTest, AStrangeNameIsShownHarmlessly) {
+  const Status status = CheckHello(MakeClientHello("a\nb" + std::string(1000, 'x'), {}), NodeOne());
+  EXPECT_NE(status.message().find("'a?b"), std::string::npos);
+  EXPECT_LT(status.message().size(), 300U);
+}
+
+}  // namespace
+}  // namespace ringfort::net
