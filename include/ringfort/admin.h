@@ -1,0 +1,91 @@
+// What tools look at: the cluster map and what each node says of itself. Plain copies, taken at one
+// moment; see Client::Map and Client::NodeStatus in ringfort/client.h.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ringfort {
+
+struct NodeView {
+  std::uint32_t id = 0;
+  std::string address;  ///< HOST:PORT
+  std::string zone;
+  std::uint32_t weight = 1;
+};
+
+struct ShardView {
+  /// Node ids, preferred primary first.
+  std::vector<std::uint32_t> replicas;
+  /// Who leads the shard, as far as the node that answered knows; 0 unknown.
+  std::uint32_t primary_hint = 0;
+};
+
+struct ClusterView {
+  /// Only grows.
+  std::uint64_t version = 0;
+  std::string cluster_name;
+  /// 32 hexadecimal digits; empty until the cluster was created.
+  std::string cluster_id;
+  std::vector<NodeView> nodes;
+  /// By shard id; their number is a power of two.
+  std::vector<ShardView> shards;
+};
+
+enum class ReplicaRole : std::uint8_t { kFollower, kCandidate, kPrimary };
+
+struct FollowerView {
+  std::uint32_t node = 0;
+  /// The last log index that the primary knows it to hold.
+  std::uint64_t match = 0;
+  std::uint64_t lag_entries = 0;
+  bool alive = false;
+};
+
+struct ReplicaView {
+  std::uint32_t shard = 0;
+  ReplicaRole role = ReplicaRole::kFollower;
+  std::uint64_t term = 0;
+  /// Whom it follows, or itself; 0 none.
+  std::uint32_t primary = 0;
+  std::uint64_t commit = 0;
+  std::uint64_t applied = 0;
+  std::uint64_t first_log_index = 0;
+  std::uint64_t last = 0;
+  /// Its log may lack what it acknowledged before a crash; it does not vote until it has caught up.
+  bool unsure = false;
+  bool lease_valid = false;
+  /// It is primary and can answer requests now.
+  bool serving = false;
+  /// Of a primary only.
+  std::vector<FollowerView> followers;
+  std::uint64_t data_bytes = 0;
+  std::uint64_t sessions = 0;
+};
+
+struct CounterView {
+  std::string name;
+  std::uint64_t value = 0;
+};
+
+struct NodeStatusView {
+  std::uint32_t node = 0;
+  /// Who its data directory is: 32 hexadecimal digits.
+  std::string incarnation;
+  /// How often it has started on that directory.
+  std::uint64_t boot = 0;
+  /// 32 hexadecimal digits; empty until the cluster was created.
+  std::string cluster_id;
+  /// Empty when the node serves; else one line: why not, and what to do.
+  std::string waiting_for;
+  std::vector<ReplicaView> replicas;
+  std::vector<CounterView> counters;
+  std::uint64_t log_bytes = 0;
+  std::chrono::milliseconds uptime{0};
+  /// Of the program.
+  std::string version;
+};
+
+}  // namespace ringfort

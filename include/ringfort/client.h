@@ -1,0 +1,220 @@
+// The client of a Ringfort cluster: connect, get, put, delete, scan.
+//
+//   #include <ringfort/client.h>
+//
+//   ringfort::Result<ringfort::Client> client =
+//       ringfort::Client::Connect({.seeds = {"10.0.0.1:7101", "10.0.0.2:7101"}});
+//   if (!client.ok()) return Fail(client.status().ToString());
+//
+//   ringfort::Result<ringfort::Version> put = client->Put({"user:17", "name"}, "Ada");
+//   if (!put.ok()) return Fail(put.status().ToString());
+//   ringfort::Result<ringfort::Found> found = client->Get({"user:17", "name"});
+//   if (found.ok()) Use(found->value, found->version);
+//
+//   // Only if nobody wrote in between; else kConditionFailed:
+//   put = client->Put({"user:17", "name"}, "Ada L.", {.if_version = *put});
+//
+//   // All sort keys of a shard key, page by page:
+//   std::optional<ringfort::ScanRange> rest = ringfort::ScanRange{.prefix = "order/"};
+//   while (rest) {
+//     auto page = client->Scan("user:17", *rest);
+//     if (!page.ok()) return Fail(page.status().ToString());
+//     for (const ringfort::ScanEntry& entry : page->entries) Use(entry.key.sort_key, entry.value);
+//     rest = page->rest;
+//   }
+//
+// Limits (ringfort/limits.h): shard key 1 to 1,024 bytes, sort key up to 7,168, value up to 8 MiB.
+// Any bytes are allowed. What is over a limit is refused here, before anything is sent.
+//
+// Errors: every call says by Status what happened; Status::effect() of a failed write says whether
+// the write happened. Writes are exactly-once: what the client retries by itself is never applied
+// twice. A call returns at its timeout at the latest, whatever the cluster does.
+//
+// Threads: a Client may be used from any number of threads at once. It owns one thread, which
+// sends, receives and runs the callbacks of Async calls. The library logs nothing and has no
+// globals or flags.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "ringfort/limits.h"
+#include "ringfort/status.h"
+
+namespace ringfort {
+
+struct ClusterView;     // ringfort/admin.h
+struct NodeStatusView;  // ringfort/admin.h
+
+/// The shard key alone decides which nodes hold the entry; the sort key orders the entries of one
+/// shard key. A plain string is a shard key with an empty sort key.
+struct Key {
+  Key() = default;
+  Key(std::string shard) : shard_key(std::move(shard)) {}  // NOLINT: implicit on purpose
+  Key(std::string_view shard) : shard_key(shard) {}        // NOLINT: implicit on purpose
+  Key(const char* shard) : shard_key(shard) {}             // NOLINT: implicit on purpose
+  Key(std::string shard, std::string sort)
+      : shard_key(std::move(shard)), sort_key(std::move(sort)) {}
+
+  std::string shard_key;
+  std::string sort_key;
+
+  auto operator<=>(const Key&) const = default;
+};
+
+/// Of an entry: the log index of its last write in its shard. Only grows; 0 is never one.
+using Version = std::uint64_t;
+
+struct Found {
+  std::string value;
+  Version version = 0;
+};
+
+enum class Consistency : std::uint8_t {
+  kLinearizable,  ///< Sees every write that was acknowledged before the read began.
+  kAnyReplica,    ///< From any replica: may be old, works while the shard has no primary.
+};
+
+/// In every call's options: 0 stands for ClientOptions::timeout. At most one day.
+using Timeout = std::chrono::milliseconds;
+
+struct GetOptions {
+  Timeout timeout{0};
+  Consistency consistency = Consistency::kLinearizable;
+};
+
+struct PutOptions {
+  Timeout timeout{0};
+  /// Only if there is no entry; else kConditionFailed. Not together with `if_version`.
+  bool if_absent = false;
+  /// Only if the entry's version is this one; else kConditionFailed.
+  std::optional<Version> if_version = std::nullopt;
+};
+
+struct DeleteOptions {
+  Timeout timeout{0};
+  /// Only if the entry's version is this one; else kConditionFailed.
+  std::optional<Version> if_version = std::nullopt;
+};
+
+/// Which sort keys of a shard key. All given bounds hold together; the default is all of them.
+struct ScanRange {
+  std::string begin = {};                         ///< Inclusive.
+  std::optional<std::string> end = std::nullopt;  ///< Exclusive; none: to the last.
+  std::string prefix = {};                        ///< Only sort keys that begin so.
+  bool reverse = false;                           ///< From the end to the beginning.
+};
+
+struct ScanOptions {
+  Timeout timeout{0};
+  Consistency consistency = Consistency::kLinearizable;
+  /// At most so many entries in the page (at least 1). A page also ends near 1 MiB.
+  std::uint32_t limit = 1000;
+};
+
+struct ScanEntry {
+  Key key;
+  std::string value;
+  Version version = 0;
+};
+
+struct ScanPage {
+  std::vector<ScanEntry> entries;
+  /// What is left of the range: scan it for the next page. None: that was all. Each page is a
+  /// consistent view of one moment; the pages together are not.
+  std::optional<ScanRange> rest;
+};
+
+struct ScanAllPage {
+  /// In the order of shards, and inside a shard in the order of its store. May be empty while
+  /// `more`.
+  std::vector<ScanEntry> entries;
+  /// Give it to the next ScanAll. Printable text without spaces, good for this cluster for ever.
+  std::string resume;
+  bool more = false;
+};
+
+struct CallOptions {
+  Timeout timeout{0};
+};
+
+struct ClientOptions {
+  /// Some of the cluster's nodes, each HOST:PORT; one that answers is enough to find the others.
+  std::vector<std::string> seeds = {};
+  /// For Connect and for every call that does not bring its own. 1 ms to one day.
+  std::chrono::milliseconds timeout{5000};
+  /// Keys and values of calls without an answer yet; more is refused at once with kOverloaded.
+  std::size_t pending_bytes_max = std::size_t{256} << 20;
+};
+
+/// Called once. Runs on the client's own thread and must not block it: no blocking call of this
+/// client, and not its destruction. Only what needs no sending (an argument over its limit,
+/// kOverloaded by `pending_bytes_max`) is answered by the calling thread, before the Async call
+/// returns.
+template <typename T>
+using Callback = std::function<void(T)>;
+
+/// A connection to a cluster. Thread-safe, but for moving and destroying it.
+class Client {
+ public:
+  /// Finds the cluster through the seeds and starts the client's thread. kInvalidArgument: a seed
+  /// is no HOST:PORT. kUnavailable: no seed answered in time; the message names each and why.
+  static Result<Client> Connect(ClientOptions options);
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  /// Ends calls without an answer by kCancelled (callbacks run before this returns).
+  ~Client();
+
+  /// kNotFound when there is no such entry.
+  Result<Found> Get(const Key& key, const GetOptions& options = {});
+  /// Many keys at once, in parallel; one result for each key, in the order of `keys`.
+  std::vector<Result<Found>> MultiGet(const std::vector<Key>& keys, const GetOptions& options = {});
+  /// Returns the entry's new version.
+  Result<Version> Put(const Key& key, std::string_view value, const PutOptions& options = {});
+  /// Returns the version that the deletion has. Ok also when there was no such entry.
+  Result<Version> Delete(const Key& key, const DeleteOptions& options = {});
+  /// One page of the sort keys of a shard key, in their order as bytes.
+  Result<ScanPage> Scan(std::string_view shard_key, const ScanRange& range = {},
+                        const ScanOptions& options = {});
+  /// One page of the whole store. `resume` is empty for the first, then the last page's `resume`.
+  Result<ScanAllPage> ScanAll(std::string_view resume = {}, const ScanOptions& options = {});
+
+  void AsyncGet(const Key& key, const GetOptions& options, Callback<Result<Found>> callback);
+  void AsyncMultiGet(const std::vector<Key>& keys, const GetOptions& options,
+                     Callback<std::vector<Result<Found>>> callback);
+  void AsyncPut(const Key& key, std::string_view value, const PutOptions& options,
+                Callback<Result<Version>> callback);
+  void AsyncDelete(const Key& key, const DeleteOptions& options,
+                   Callback<Result<Version>> callback);
+  void AsyncScan(std::string_view shard_key, const ScanRange& range, const ScanOptions& options,
+                 Callback<Result<ScanPage>> callback);
+  void AsyncScanAll(std::string_view resume, const ScanOptions& options,
+                    Callback<Result<ScanAllPage>> callback);
+
+  // For tools; include ringfort/admin.h.
+
+  /// The cluster map as a node that answers has it now.
+  Result<ClusterView> Map(const CallOptions& options = {});
+  /// What a node says of itself. Asked once, that node only. kInvalidArgument: no such node in the
+  /// map.
+  Result<NodeStatusView> NodeStatus(std::uint32_t node, const CallOptions& options = {});
+  /// The shard in which the entries of a shard key live.
+  [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
+
+ private:
+  class Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ringfort

@@ -1,0 +1,354 @@
+#include "client/messages.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "ringfort/limits.h"
+
+namespace ringfort::client {
+namespace {
+
+Status TooLarge(std::string_view what, std::size_t size, std::size_t limit) {
+  return {Code::kTooLarge, std::string(what) + " has " + std::to_string(size) +
+                               " bytes; the limit is " + std::to_string(limit) +
+                               " (make it shorter)"};
+}
+
+Status CheckSize(std::string_view what, std::size_t size, std::size_t limit) {
+  if (size > limit) return TooLarge(what, size, limit);
+  return {};
+}
+
+/// The first string, as bytes, behind all that begin with `prefix`; none when there is none.
+std::optional<std::string> BehindPrefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (prefix.empty()) return std::nullopt;
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+/// The first sort key behind `last` that may exist; none when it is the last of all.
+std::optional<std::string> NextSortKey(std::string last) {
+  // Behind one of full length follows nothing that is longer, and one byte more would be refused.
+  if (last.size() >= limits::kSortKeyMax) return BehindPrefix(std::move(last));
+  last.push_back('\0');
+  return last;
+}
+
+ScanEntry TakeEntry(proto::Entry* entry) {
+  ScanEntry taken;
+  taken.key.shard_key = std::move(*entry->mutable_key()->mutable_shard_key());
+  taken.key.sort_key = std::move(*entry->mutable_key()->mutable_sort_key());
+  taken.value = std::move(*entry->mutable_value());
+  taken.version = entry->version();
+  return taken;
+}
+
+std::string ToHex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+std::optional<std::string> FromHex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    unsigned value = 0;
+    const char* const begin = text.data() + i;
+    const auto [end, error] = std::from_chars(begin, begin + 2, value, 16);
+    if (error != std::errc() || end != begin + 2) return std::nullopt;
+    bytes.push_back(static_cast<char>(value));
+  }
+  return bytes;
+}
+
+std::optional<std::uint32_t> ToNumber(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string_view> SplitAtDots(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (true) {
+    const std::size_t dot = text.find('.');
+    parts.push_back(text.substr(0, dot));
+    if (dot == std::string_view::npos) return parts;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+Status NoPosition(std::string_view why) {
+  return {Code::kInvalidArgument, "the text to resume from " + std::string(why) +
+                                      " (give what the last page said, or nothing to begin)"};
+}
+
+ReplicaRole ToRole(proto::ReplicaStatus::Role role) {
+  switch (role) {
+    case proto::ReplicaStatus::PRIMARY: return ReplicaRole::kPrimary;
+    case proto::ReplicaStatus::CANDIDATE: return ReplicaRole::kCandidate;
+    default: return ReplicaRole::kFollower;
+  }
+}
+
+ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
+  ReplicaView to;
+  to.shard = from.shard();
+  to.role = ToRole(from.role());
+  to.term = from.term();
+  to.primary = from.primary();
+  to.commit = from.commit();
+  to.applied = from.applied();
+  to.first_log_index = from.first_log_index();
+  to.last = from.last();
+  to.unsure = from.unsure();
+  to.lease_valid = from.lease_valid();
+  to.serving = from.serving();
+  for (const proto::FollowerLag& lag : from.followers()) {
+    to.followers.push_back({lag.node(), lag.match(), lag.lag_entries(), lag.alive()});
+  }
+  to.data_bytes = from.data_bytes();
+  to.sessions = from.sessions();
+  return to;
+}
+
+}  // namespace
+
+Status CheckShardKey(std::string_view shard_key) {
+  if (shard_key.size() < limits::kShardKeyMin) {
+    return {Code::kInvalidArgument, "the shard key is empty (give it at least one byte)"};
+  }
+  return CheckSize("the shard key", shard_key.size(), limits::kShardKeyMax);
+}
+
+Status CheckKey(const Key& key) {
+  if (Status status = CheckShardKey(key.shard_key); !status.ok()) return status;
+  return CheckSize("the sort key", key.sort_key.size(), limits::kSortKeyMax);
+}
+
+Status CheckPut(const Key& key, std::string_view value, const PutOptions& options) {
+  if (Status status = CheckKey(key); !status.ok()) return status;
+  if (options.if_absent && options.if_version.has_value()) {
+    return {Code::kInvalidArgument, "if_absent and if_version exclude each other (give one)"};
+  }
+  return CheckSize("the value", value.size(), limits::kValueMax);
+}
+
+Status CheckScan(const ScanRange& range, const ScanOptions& options) {
+  if (options.limit == 0) {
+    return {Code::kInvalidArgument, "the page's limit is 0 entries (give at least 1)"};
+  }
+  for (const auto& [what, bound] :
+       {std::pair<std::string_view, std::string_view>{"the range's begin", range.begin},
+        {"the range's end", range.end ? std::string_view(*range.end) : std::string_view()},
+        {"the range's prefix", range.prefix}}) {
+    if (Status status = CheckSize(what, bound.size(), limits::kSortKeyMax); !status.ok()) {
+      return status;
+    }
+  }
+  return {};
+}
+
+void FillKey(const Key& key, proto::Key* out) {
+  out->set_shard_key(key.shard_key);
+  if (!key.sort_key.empty()) out->set_sort_key(key.sort_key);
+}
+
+void FillPut(const Key& key, std::string_view value, const PutOptions& options,
+             proto::Request* request) {
+  proto::Operation* put = request->mutable_write()->add_operations();
+  put->set_kind(proto::Operation::PUT);
+  FillKey(key, put->mutable_key());
+  put->set_value(value.data(), value.size());
+  if (options.if_absent) put->mutable_condition()->set_kind(proto::Condition::IF_ABSENT);
+  if (options.if_version) {
+    put->mutable_condition()->set_kind(proto::Condition::IF_VERSION);
+    put->mutable_condition()->set_version(*options.if_version);
+  }
+}
+
+void FillDelete(const Key& key, const DeleteOptions& options, proto::Request* request) {
+  proto::Operation* erase = request->mutable_write()->add_operations();
+  erase->set_kind(proto::Operation::DELETE);
+  FillKey(key, erase->mutable_key());
+  if (options.if_version) {
+    erase->mutable_condition()->set_kind(proto::Condition::IF_VERSION);
+    erase->mutable_condition()->set_version(*options.if_version);
+  }
+}
+
+proto::Get::Consistency ToProto(Consistency consistency) {
+  return consistency == Consistency::kAnyReplica ? proto::Get::ANY_REPLICA
+                                                 : proto::Get::LINEARIZABLE;
+}
+
+std::optional<ScanBounds> BoundsOf(const ScanRange& range) {
+  ScanBounds bounds{std::max(range.begin, range.prefix), range.end};
+  if (!range.prefix.empty()) {
+    const std::optional<std::string> behind = BehindPrefix(range.prefix);
+    if (behind && (!bounds.end || *behind < *bounds.end)) bounds.end = behind;
+  }
+  if (bounds.end && *bounds.end <= bounds.begin) return std::nullopt;
+  return bounds;
+}
+
+void FillScan(std::string_view shard_key, const ScanBounds& bounds, bool reverse,
+              const ScanOptions& options, proto::Request* request) {
+  proto::Scan* scan = request->mutable_scan();
+  scan->set_shard_key(shard_key.data(), shard_key.size());
+  scan->set_begin(bounds.begin);
+  if (bounds.end) scan->set_end(*bounds.end);
+  scan->set_reverse(reverse);
+  scan->set_entries_max(options.limit);
+  scan->set_consistency(ToProto(options.consistency));
+}
+
+std::string EncodePosition(const StorePosition& position, std::uint32_t shards) {
+  std::string text = "1." + std::to_string(shards) + "." + std::to_string(position.shard);
+  if (position.after) {
+    text += "." + ToHex(position.after->shard_key) + "." + ToHex(position.after->sort_key);
+  }
+  return text;
+}
+
+Result<StorePosition> DecodePosition(std::string_view text, std::uint32_t shards) {
+  if (text.empty()) return StorePosition{};
+  const std::vector<std::string_view> parts = SplitAtDots(text);
+  if ((parts.size() != 3 && parts.size() != 5) || parts[0] != "1") {
+    return NoPosition("is none that a scan gave");
+  }
+  const std::optional<std::uint32_t> its_shards = ToNumber(parts[1]);
+  const std::optional<std::uint32_t> shard = ToNumber(parts[2]);
+  if (!its_shards || !shard) return NoPosition("is none that a scan gave");
+  if (*its_shards != shards || *shard >= shards) {
+    return NoPosition("is from a cluster of " + std::string(parts[1]) + " shards, this one has " +
+                      std::to_string(shards));
+  }
+  StorePosition position{*shard, std::nullopt};
+  if (parts.size() == 3) return position;
+  std::optional<std::string> shard_key = FromHex(parts[3]);
+  std::optional<std::string> sort_key = FromHex(parts[4]);
+  if (!shard_key || !sort_key) return NoPosition("is none that a scan gave");
+  position.after = Key(*std::move(shard_key), *std::move(sort_key));
+  if (Status status = CheckKey(*position.after); !status.ok()) {
+    return NoPosition("is none that a scan gave");
+  }
+  return position;
+}
+
+void FillScanAll(const StorePosition& position, const ScanOptions& options,
+                 proto::Request* request) {
+  request->set_shard(position.shard);
+  proto::Scan* scan = request->mutable_scan();
+  scan->set_whole_shard(true);
+  if (position.after) FillKey(*position.after, scan->mutable_resume_after());
+  scan->set_entries_max(options.limit);
+  scan->set_consistency(ToProto(options.consistency));
+}
+
+Result<Found> ToFound(proto::Entry* entry) {
+  if (!entry->found()) return Status(Code::kNotFound, "there is no entry with this key");
+  return Found{std::move(*entry->mutable_value()), entry->version()};
+}
+
+Result<Version> ToVersion(const proto::Response& response) {
+  if (!response.has_written()) {
+    Status wrong = WrongAnswer("a write");
+    return wrong.set_effect(Effect::kUnknown);
+  }
+  return response.written().version();
+}
+
+Result<ScanPage> ToScanPage(std::string_view shard_key, const ScanRange& range,
+                            proto::Response* response) {
+  if (!response->has_scan_page()) return WrongAnswer("a scan");
+  ScanPage page;
+  page.entries.reserve(static_cast<std::size_t>(response->scan_page().entries_size()));
+  for (proto::Entry& entry : *response->mutable_scan_page()->mutable_entries()) {
+    page.entries.push_back(TakeEntry(&entry));
+    page.entries.back().key.shard_key = shard_key;
+  }
+  if (!response->scan_page().more()) return page;
+  if (page.entries.empty()) return WrongAnswer("a scan");
+  const std::string& last = page.entries.back().key.sort_key;
+  ScanRange rest = range;
+  if (range.reverse) {
+    rest.end = last;
+    page.rest = std::move(rest);
+  } else if (std::optional<std::string> next = NextSortKey(last)) {
+    rest.begin = *std::move(next);
+    page.rest = std::move(rest);
+  }
+  return page;
+}
+
+Result<ScanAllPage> ToScanAllPage(const StorePosition& from, std::uint32_t shards,
+                                  proto::Response* response) {
+  if (!response->has_scan_page()) return WrongAnswer("a scan");
+  ScanAllPage page;
+  page.entries.reserve(static_cast<std::size_t>(response->scan_page().entries_size()));
+  for (proto::Entry& entry : *response->mutable_scan_page()->mutable_entries()) {
+    page.entries.push_back(TakeEntry(&entry));
+  }
+  StorePosition next{from.shard + 1, std::nullopt};
+  if (response->scan_page().more()) {
+    if (page.entries.empty()) return WrongAnswer("a scan");
+    next = {from.shard, page.entries.back().key};
+  }
+  page.more = next.shard < shards;
+  if (page.more) page.resume = EncodePosition(next, shards);
+  return page;
+}
+
+ClusterView ToClusterView(const proto::ClusterMap& map) {
+  ClusterView view;
+  view.version = map.version();
+  view.cluster_name = map.cluster_name();
+  view.cluster_id = ToHex(map.cluster_id());
+  for (const proto::MapNode& node : map.nodes()) {
+    view.nodes.push_back({node.id(), node.address(), node.zone(), node.weight()});
+  }
+  for (const proto::MapShard& shard : map.shards()) {
+    view.shards.push_back(
+        {{shard.replicas().begin(), shard.replicas().end()}, shard.primary_hint()});
+  }
+  return view;
+}
+
+NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
+  NodeStatusView view;
+  view.node = status.node();
+  view.incarnation = ToHex(status.incarnation());
+  view.boot = status.boot();
+  view.cluster_id = ToHex(status.cluster_id());
+  view.waiting_for = status.waiting_for();
+  for (const proto::ReplicaStatus& replica : status.replicas()) {
+    view.replicas.push_back(ToReplicaView(replica));
+  }
+  for (const proto::Counter& counter : status.counters()) {
+    view.counters.push_back({counter.name(), counter.value()});
+  }
+  view.log_bytes = status.log_bytes();
+  view.uptime = std::chrono::milliseconds(status.uptime_ms());
+  view.version = status.version();
+  return view;
+}
+
+Status WrongAnswer(std::string_view what) {
+  return {Code::kInternal, "a node answered " + std::string(what) +
+                               " with something else (use programs of one release, or report it)"};
+}
+
+}  // namespace ringfort::client
