@@ -1,0 +1,114 @@
+// From committed entries to the state machine, and from its outcomes to the clients that wait.
+#include <utility>
+
+#include "base/check.h"
+#include "replica/replica.h"
+#include "wire/status_codec.h"
+
+namespace ringfort::replica {
+namespace {
+
+// What is applied in one piece: bounds how long a loop is busy with it.
+constexpr std::size_t kApplyBytesMax = 256U << 10;
+constexpr int kPiecesPerTurn = 8;
+
+std::string WhyRefused(Code code) {
+  switch (code) {
+    case Code::kConditionFailed:
+      return "the entry is not as the condition wants it; nothing was changed (read it again)";
+    case Code::kSessionExpired:
+      return "the shard no longer knows this session or this write of it (open a new session)";
+    case Code::kOverloaded: return "the session has too many unfinished writes (slow down)";
+    default: return "the write was refused";
+  }
+}
+
+proto::Response WriteResponse(const Outcome& outcome, bool opens_session) {
+  proto::Response response;
+  if (outcome.code != Code::kOk) {
+    // An outcome is final: whatever it says, this write happens or has happened no more than that. Of an
+    // expired session only the client can tell whether an earlier try was applied.
+    const Effect effect =
+        outcome.code == Code::kSessionExpired ? Effect::kUnknown : Effect::kNotApplied;
+    wire::EncodeStatus(Status(outcome.code, WhyRefused(outcome.code), effect),
+                       response.mutable_error());
+  } else if (opens_session) {
+    response.mutable_session_opened()->set_session(outcome.version.value());
+  } else {
+    response.mutable_written()->set_version(outcome.version.value());
+  }
+  return response;
+}
+
+}  // namespace
+
+void Replica::ApplyCommitted() {
+  for (int piece = 0; piece < kPiecesPerTurn; ++piece) {
+    const LogIndex first = raft_.applied() + 1;
+    const LogIndex last = raft_.applicable();
+    if (applying_in_pool_ || first > last) return;
+    std::vector<raft::Entry> entries = raft_.log().Cached(first, last, kApplyBytesMax);
+    if (entries.empty()) {
+      ApplyInPool({}, first, last);
+      return;
+    }
+    auto applied = machine_->Apply(entries, /*may_wait=*/false);
+    if (!applied.ok()) {
+      if (applied.status().code() != Code::kOverloaded) {
+        host_->OnFatal(applied.status());
+        applying_in_pool_ = true;  // Nothing is applied any more: the node stops.
+        return;
+      }
+      ApplyInPool(std::move(entries), first, last);
+      return;
+    }
+    OnAppliedEntries(*applied);
+  }
+  host_->Wake(this);
+}
+
+void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogIndex last) {
+  applying_in_pool_ = true;
+  struct Work {
+    std::vector<raft::Entry> entries;
+    Result<std::vector<AppliedEntry>> applied{std::vector<AppliedEntry>()};
+  };
+  auto work = std::make_shared<Work>();
+  work->entries = std::move(entries);
+  host_->RunInPool(
+      [this, work, first, last] {
+        if (work->entries.empty()) {
+          auto read = log_->Read(shard_, first, last, kApplyBytesMax);
+          if (!read.ok()) {
+            work->applied = read.status();
+            return;
+          }
+          work->entries = *std::move(read);
+        }
+        work->applied = machine_->Apply(work->entries, /*may_wait=*/true);
+      },
+      [this, work] {
+        if (!work->applied.ok()) {
+          host_->OnFatal(work->applied.status());
+          return;
+        }
+        applying_in_pool_ = false;
+        OnAppliedEntries(*work->applied);
+        host_->Wake(this);
+      });
+}
+
+void Replica::OnAppliedEntries(const std::vector<AppliedEntry>& applied) {
+  session_time_ = machine_->session_time();
+  session_count_ = machine_->session_count();
+  for (const AppliedEntry& entry : applied) {
+    if (writes_.empty() || writes_.front().index != entry.index) continue;
+    PendingWrite write = std::move(writes_.front());
+    writes_.pop_front();
+    write_bytes_ -= write.bytes;
+    if (write.reply) write.reply(WriteResponse(entry.outcome, write.opens_session));
+  }
+  raft_.OnApplied(applied.back().index);
+}
+
+}  // namespace ringfort::replica

@@ -1,0 +1,15 @@
+// Answers reads from a replica's data.
+#pragma once
+
+#include "ringfort/client.pb.h"
+#include "ringfort/status.h"
+#include "storage/shard_store.h"
+
+namespace ringfort::replica {
+
+/// Fills `response` with the answer to a Get or Scan request. kUnavailable: something is not in memory
+/// and `depth` forbids the disk; ask again with kDisk. Thread-safe.
+Status AnswerRead(const storage::ShardData& data, const proto::Request& request,
+                  storage::ReadDepth depth, proto::Response* response);
+
+}  // namespace ringfort::replica

@@ -1,0 +1,245 @@
+#include "replica/replica.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "raft/quorum.h"
+
+namespace ringfort::replica {
+
+Replica::Replica(ReplicaOptions options, ShardId shard, ReplicaId self,
+                 storage::Generation generation, raft::Restored restored,
+                 std::shared_ptr<storage::ShardData> data, std::unique_ptr<StateMachine> machine,
+                 storage::LogStore* log, LivenessCell* cell, Host* host, Random random)
+    : options_(options),
+      shard_(shard),
+      generation_(generation),
+      raft_(options.raft, self, std::move(restored), random, host->Now()),
+      data_(std::move(data)),
+      machine_(std::move(machine)),
+      log_(log),
+      cell_(cell),
+      host_(host),
+      session_time_(machine_->session_time()),
+      session_count_(machine_->session_count()) {
+  RF_CHECK(machine_->applied().index == raft_.applied());
+  cell_->PublishTerm(raft_.term());
+}
+
+NodeId Replica::NodeOf(ReplicaId id) const {
+  NodeId node;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.id == id) node = member.node;
+  });
+  return node;
+}
+
+ReplicaId Replica::ReplicaOn(NodeId node) const {
+  ReplicaId id;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.node == node) id = member.id;
+  });
+  return id;
+}
+
+std::vector<NodeId> Replica::PeerNodes() const {
+  std::vector<NodeId> nodes;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.id != raft_.self()) nodes.push_back(member.node);
+  });
+  return nodes;
+}
+
+// Events.
+
+void Replica::Receive(const raft::Message& message, MonotonicTime now) {
+  raft_.Step(now, message);
+  host_->Wake(this);
+}
+
+void Replica::Tick(MonotonicTime now) {
+  raft_.Tick(now);
+  if (now - requests_expired_at_ > std::chrono::milliseconds(50) || requests_expired_at_ == kNever) {
+    requests_expired_at_ = now;
+    ExpireRequests(now);
+  }
+  if (raft_.HasReady()) host_->Wake(this);
+}
+
+void Replica::OnHeartbeat(NodeId primary, Term term, MonotonicTime now) {
+  raft_.OnHeartbeat(now, ReplicaOn(primary), term);
+}
+
+void Replica::OnPromise(NodeId from, Term term, MonotonicTime sent_at, MonotonicTime now) {
+  raft_.OnPromise(now, ReplicaOn(from), term, sent_at);
+}
+
+void Replica::OnNamed(NodeId from, Term term, MonotonicTime now) {
+  raft_.OnNamed(now, ReplicaOn(from), term);
+  host_->Wake(this);
+}
+
+void Replica::OnNodeGone(NodeId node, MonotonicTime now) {
+  const ReplicaId id = ReplicaOn(node);
+  if (id == ReplicaId() || id != raft_.primary()) return;
+  raft_.OnPrimaryGone(now);
+  host_->WakeAt(this, raft_.next_wakeup());
+}
+
+void Replica::OnNodeConnected(NodeId node, MonotonicTime now) {
+  raft_.OnConnected(now, ReplicaOn(node));
+  host_->Wake(this);
+}
+
+void Replica::StepDown(MonotonicTime now) {
+  raft_.StepDown(now);
+  host_->Wake(this);
+}
+
+void Replica::CutLog(LogIndex flushed) {
+  const LogIndex cut = std::min({flushed, raft_.everywhere(), raft_.applied()});
+  if (cut <= raft_.log().base().index) return;
+  raft_.Cut(cut);
+  log_->Cut(shard_, cut, raft_.log().base().term, raft_.members());
+}
+
+void Replica::OnStored(std::uint64_t persist_id, MonotonicTime now) {
+  std::uint64_t done = persist_id;
+  while (!after_sync_.empty() &&
+         (after_sync_.front().persist_id <= persist_id || !after_sync_.front().stores)) {
+    AfterSync& front = after_sync_.front();
+    done = front.persist_id;
+    std::move(front.messages.begin(), front.messages.end(), std::back_inserter(outbox_));
+    after_sync_.pop_front();
+  }
+  raft_.OnPersisted(now, done);
+  host_->Wake(this);
+}
+
+// The turn.
+
+void Replica::Turn(Effects* effects) {
+  // The clock is read after every request of this turn has arrived: leases are judged by it.
+  const MonotonicTime now = host_->Now();
+  PublishRole(now);
+  ProposeWrites(now);
+  StartReads(now);
+  do {
+    PublishFollows();
+    while (raft_.HasReady()) CarryOut(raft_.TakeReady(now), now, effects);
+    ApplyCommitted();
+    PublishRole(now);
+    PublishFollows();
+  } while (raft_.HasReady());
+  FinishReads(now);
+  SendOutbox(effects);
+  if (const MonotonicTime wake = raft_.next_wakeup(); wake > now) host_->WakeAt(this, wake);
+}
+
+void Replica::PublishFollows() {
+  const std::optional<Term> follows = raft_.follows();
+  cell_->PublishTerm(raft_.term());
+  const NodeId node = follows ? NodeOf(raft_.primary()) : NodeId();
+  if (follows == published_follow_ && node == followed_node_) return;
+  cell_->Publish(node == NodeId() ? Term() : follows.value_or(Term()), node);
+  // Only now, after the mark: what was promised to the primary before.
+  if (followed_node_ != NodeId()) raft_.ExtendBound(host_->PromisedUntil(followed_node_));
+  published_follow_ = follows;
+  followed_node_ = node;
+}
+
+void Replica::PublishRole(MonotonicTime now) {
+  cell_->PublishPrimary(NodeOf(raft_.primary()));
+  const bool leads = raft_.role() == raft::Role::kPrimary;
+  const std::optional<Term> now_leads = leads ? std::optional(raft_.term()) : std::nullopt;
+  if (now_leads == leads_) return;
+  if (leads_) FailPending();
+  leads_ = now_leads;
+  if (leads_) {
+    last_stamp_ = std::max(last_stamp_, session_time_);
+    stamped_at_ = now;
+  }
+  host_->OnLeads(shard_, leads_);
+}
+
+void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
+  const bool stores = ready.stores();
+  std::move(ready.messages.begin(), ready.messages.end(), std::back_inserter(outbox_));
+  if (stores) {
+    storage::LogUpdate update;
+    update.shard = shard_;
+    update.hard_state = ready.hard_state;
+    update.generation = generation_;
+    update.entries = std::move(ready.entries);
+    effects->updates.push_back(std::move(update));
+    effects->stored.push_back({this, ready.persist_id});
+  }
+  for (const raft::Fetch& fetch : ready.fetches) Fetch(fetch);
+  for (const raft::ReadyRead& read : ready.reads) {
+    const auto found = unconfirmed_reads_.find(read.id);
+    if (found == unconfirmed_reads_.end()) continue;
+    for (Request& request : found->second) waiting_reads_.emplace(read.index, std::move(request));
+    unconfirmed_reads_.erase(found);
+  }
+  if (ready.persist_id == 0) return;
+  if (!stores && after_sync_.empty()) {
+    std::move(ready.messages_after_sync.begin(), ready.messages_after_sync.end(),
+              std::back_inserter(outbox_));
+    raft_.OnPersisted(now, ready.persist_id);
+    PublishFollows();
+    return;
+  }
+  after_sync_.push_back({ready.persist_id, stores, std::move(ready.messages_after_sync)});
+}
+
+void Replica::Fetch(const raft::Fetch& fetch) {
+  auto entries = std::make_shared<std::vector<raft::Entry>>();
+  host_->RunInPool(
+      [this, fetch, entries] {
+        auto read = log_->Read(shard_, fetch.first, fetch.last, options_.raft.append_bytes_max);
+        if (read.ok()) *entries = *std::move(read);
+      },
+      [this, fetch, entries] {
+        raft_.OnFetched(host_->Now(), fetch.follower, std::move(*entries));
+        host_->Wake(this);
+      });
+}
+
+void Replica::SendOutbox(Effects* effects) {
+  for (raft::Message& message : outbox_) {
+    const NodeId to = NodeOf(message.to);
+    if (to != NodeId()) effects->messages.push_back({to, shard_, std::move(message)});
+  }
+  outbox_.clear();
+}
+
+void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const {
+  using Role = raft::Role;
+  status->set_shard(shard_.value());
+  const Role role = raft_.role();
+  status->set_role(role == Role::kPrimary    ? proto::ReplicaStatus::PRIMARY
+                   : role == Role::kFollower ? proto::ReplicaStatus::FOLLOWER
+                                             : proto::ReplicaStatus::CANDIDATE);
+  status->set_term(raft_.term().value());
+  status->set_primary(NodeOf(raft_.primary()).value());
+  status->set_commit(raft_.commit().value());
+  status->set_applied(raft_.applied().value());
+  status->set_last(raft_.log().last_index().value());
+  status->set_unsure(raft_.unsure());
+  status->set_serving(raft_.serving());
+  status->set_lease_valid(raft_.HasLease(now));
+  status->set_data_bytes(data_->size_bytes());
+  status->set_first_log_index((raft_.log().base().index + 1).value());
+  status->set_sessions(session_count_);
+  for (const auto& [id, progress] : raft_.progress()) {
+    proto::FollowerLag* lag = status->add_followers();
+    lag->set_node(NodeOf(id).value());
+    lag->set_match(progress.match.value());
+    lag->set_lag_entries(raft_.log().last_index() - progress.match);
+    lag->set_alive(progress.heard_at != kNever &&
+                   now - progress.heard_at < options_.raft.election_timeout);
+  }
+}
+
+}  // namespace ringfort::replica

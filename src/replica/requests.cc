@@ -1,0 +1,223 @@
+// A replica's clients: writes on their way through the log, and reads.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "replica/reader.h"
+#include "replica/replica.h"
+#include "ringfort/disk.pb.h"
+#include "wire/status_codec.h"
+
+namespace ringfort::replica {
+namespace {
+
+proto::Response ErrorResponse(const Status& status) {
+  proto::Response response;
+  wire::EncodeStatus(status, response.mutable_error());
+  return response;
+}
+
+Status TooLate(Effect effect) {
+  return Status(Code::kDeadlineExceeded, "the request's deadline passed on the server", effect);
+}
+
+bool IsRead(const proto::Request& request) { return request.has_get() || request.has_scan(); }
+
+bool FromAnyReplica(const proto::Request& request) {
+  return (request.has_get() && request.get().consistency() == proto::Get::ANY_REPLICA) ||
+         (request.has_scan() && request.scan().consistency() == proto::Get::ANY_REPLICA);
+}
+
+}  // namespace
+
+void Replica::Submit(Request request) {
+  if (IsRead(request.body)) {
+    if (FromAnyReplica(request.body)) {
+      AnswerNow(std::move(request));
+      return;
+    }
+    if (read_mail_.size() + waiting_reads_.size() + reads_in_pool_ >= options_.waiting_reads_max) {
+      Status full(Code::kOverloaded, "too many reads wait for this shard (slow down)");
+      request.reply(ErrorResponse(full.set_retry_after(std::chrono::milliseconds(20))));
+      return;
+    }
+    read_mail_.push_back(std::move(request));
+  } else {
+    const std::size_t bytes = request.body.ByteSizeLong();
+    if (write_bytes_ + bytes > options_.write_bytes_max) {
+      Status full(Code::kOverloaded, "too many bytes of writes wait for this shard (slow down)");
+      request.reply(ErrorResponse(full.set_retry_after(std::chrono::milliseconds(20))));
+      return;
+    }
+    write_bytes_ += bytes;
+    write_mail_.push_back(std::move(request));
+  }
+  host_->Wake(this);
+}
+
+proto::Response Replica::NotPrimary(Effect effect) const {
+  proto::Response response = ErrorResponse(
+      Status(Code::kNotPrimary, "this node does not lead the shard (ask its primary)", effect));
+  const NodeId hint = NodeOf(raft_.primary());
+  if (raft_.HasLivePrimary(host_->Now()) && raft_.primary() != raft_.self()) {
+    response.mutable_error()->set_primary_hint(hint.value());
+  }
+  return response;
+}
+
+// Writes.
+
+std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(now - stamped_at_);
+  last_stamp_ = last_stamp_ + static_cast<std::uint64_t>(passed.count());
+  stamped_at_ += passed;
+  proto::Command command;
+  command.set_session_time_us(last_stamp_.value());
+  if (request->has_write()) {
+    command.mutable_write()->Swap(request->mutable_write());
+  } else if (request->has_open_session()) {
+    command.mutable_open_session();
+  } else {
+    *command.mutable_keep_session() = request->keep_session();
+  }
+  return command.SerializeAsString();
+}
+
+void Replica::ProposeWrites(MonotonicTime now) {
+  if (write_mail_.empty()) return;
+  std::vector<SharedBytes> commands;
+  std::vector<PendingWrite> pending;
+  for (Request& request : write_mail_) {
+    const std::size_t bytes = request.body.ByteSizeLong();
+    if (raft_.role() != raft::Role::kPrimary || now >= request.deadline) {
+      write_bytes_ -= bytes;
+      request.reply(now >= request.deadline ? ErrorResponse(TooLate(Effect::kNotApplied))
+                                            : NotPrimary(Effect::kNotApplied));
+      continue;
+    }
+    const bool opens = request.body.has_open_session();
+    commands.emplace_back(MakeCommand(&request.body, now));
+    pending.push_back({LogIndex(), bytes, request.deadline, opens, std::move(request.reply)});
+  }
+  write_mail_.clear();
+  if (commands.empty()) return;
+  const std::optional<LogIndex> first = raft_.Propose(now, std::move(commands));
+  RF_CHECK(first.has_value());
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    pending[i].index = *first + i;
+    writes_.push_back(std::move(pending[i]));
+  }
+}
+
+// Reads.
+
+void Replica::StartReads(MonotonicTime now) {
+  if (read_mail_.empty()) return;
+  std::vector<Request> reads;
+  reads.swap(read_mail_);
+  if (raft_.role() != raft::Role::kPrimary) {
+    for (Request& read : reads) read.reply(NotPrimary(Effect::kNotApplied));
+    return;
+  }
+  if (const std::optional<LogIndex> index = raft_.ReadByLease(now)) {
+    for (Request& read : reads) {
+      if (raft_.applied() >= *index) {
+        AnswerNow(std::move(read));
+      } else {
+        waiting_reads_.emplace(*index, std::move(read));
+      }
+    }
+    return;
+  }
+  unconfirmed_reads_.emplace(raft_.QueueRead(now), std::move(reads));
+}
+
+void Replica::FinishReads(MonotonicTime now) {
+  while (!waiting_reads_.empty() && waiting_reads_.begin()->first <= raft_.applied()) {
+    Request read = std::move(waiting_reads_.begin()->second);
+    waiting_reads_.erase(waiting_reads_.begin());
+    if (now >= read.deadline) {
+      read.reply(ErrorResponse(TooLate(Effect::kNotApplied)));
+    } else {
+      AnswerNow(std::move(read));
+    }
+  }
+}
+
+void Replica::AnswerNow(Request request) {
+  proto::Response response;
+  const Status status = AnswerRead(*data_, request.body, storage::ReadDepth::kMemory, &response);
+  if (status.ok()) {
+    request.reply(std::move(response));
+    return;
+  }
+  if (status.code() != Code::kUnavailable) {
+    request.reply(ErrorResponse(status));
+    return;
+  }
+  ++reads_in_pool_;
+  struct Slow {
+    Request request;
+    proto::Response response;
+  };
+  auto slow = std::make_shared<Slow>();
+  slow->request = std::move(request);
+  host_->RunInPool(
+      [this, slow] {
+        const Status read = AnswerRead(*data_, slow->request.body, storage::ReadDepth::kDisk,
+                                       &slow->response);
+        if (!read.ok()) slow->response = ErrorResponse(read);
+      },
+      [this, slow] {
+        --reads_in_pool_;
+        slow->request.reply(std::move(slow->response));
+      });
+}
+
+// Endings.
+
+// The client asks the next primary; with its session and sequence a write that happened after all is
+// answered there as it was here.
+void Replica::FailPending() {
+  for (PendingWrite& write : writes_) {
+    write_bytes_ -= write.bytes;
+    if (write.reply) write.reply(NotPrimary(Effect::kUnknown));
+  }
+  writes_.clear();
+  for (auto& [id, reads] : unconfirmed_reads_) {
+    for (Request& read : reads) read.reply(NotPrimary(Effect::kNotApplied));
+  }
+  unconfirmed_reads_.clear();
+}
+
+void Replica::Stop() {
+  FailPending();
+  for (Request& write : write_mail_) write.reply(NotPrimary(Effect::kNotApplied));
+  for (Request& read : read_mail_) read.reply(NotPrimary(Effect::kNotApplied));
+  for (auto& [index, read] : waiting_reads_) read.reply(NotPrimary(Effect::kNotApplied));
+  write_mail_.clear();
+  read_mail_.clear();
+  waiting_reads_.clear();
+}
+
+void Replica::ExpireRequests(MonotonicTime now) {
+  for (PendingWrite& write : writes_) {
+    if (!write.reply || now < write.deadline) continue;
+    write.reply(ErrorResponse(TooLate(Effect::kUnknown)));
+    write.reply = nullptr;
+  }
+  for (auto& [id, reads] : unconfirmed_reads_) {
+    std::erase_if(reads, [&](Request& read) {
+      if (now < read.deadline) return false;
+      read.reply(ErrorResponse(TooLate(Effect::kNotApplied)));
+      return true;
+    });
+  }
+  std::erase_if(waiting_reads_, [&](auto& waiting) {
+    if (now < waiting.second.deadline) return false;
+    waiting.second.reply(ErrorResponse(TooLate(Effect::kNotApplied)));
+    return true;
+  });
+}
+
+}  // namespace ringfort::replica
