@@ -1,0 +1,72 @@
+// What a node answers of itself: the cluster map, and how its replicas do.
+#include <utility>
+
+#include "node/node.h"
+#include "ringfort/version.h"
+#include "wire/id_codec.h"
+#include "wire/map_codec.h"
+
+namespace ringfort::node {
+
+std::string Node::waiting_for() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_for_;
+}
+
+void Node::SetWaitingFor(std::string line) {
+  const std::lock_guard lock(mutex_);
+  if (line == waiting_for_) return;
+  doors_.log_line(line.empty() ? "serving" : "waiting: " + line);
+  waiting_for_ = std::move(line);
+}
+
+proto::Response Node::AnswerMap() const {
+  proto::Response response;
+  proto::ClusterMap* map = response.mutable_map();
+  wire::EncodeMap(map_, map);
+  for (int i = 0; i < map->shards_size(); ++i) {
+    const auto& cell = cells_[static_cast<std::size_t>(i)];
+    if (cell != nullptr) map->mutable_shards(i)->set_primary_hint(cell->primary().value());
+  }
+  return response;
+}
+
+void Node::AnswerStatus(Reply reply) {
+  auto response = std::make_shared<proto::Response>();
+  proto::NodeStatus* status = response->mutable_node_status();
+  status->set_node(self_.node.value());
+  status->set_incarnation(wire::EncodeId(self_.incarnation));
+  status->set_boot(self_.boot.value());
+  status->set_cluster_id(wire::EncodeId(cluster_id()));
+  status->set_waiting_for(waiting_for());
+  status->set_log_bytes(doors_.log->usage().bytes);
+  status->set_version(kVersion);
+  const auto uptime = doors_.loops.front()->Now() - started_at_;
+  status->set_uptime_ms(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()));
+  auto count = [status](const std::string& name, std::uint64_t value) {
+    proto::Counter* counter = status->add_counters();
+    counter->set_name(name);
+    counter->set_value(value);
+  };
+  count("peer_rubbish", rubbish_);
+  count("replicas_set_aside", set_aside_);
+  for (const auto& [name, value] : doors_.counters()) count(name, value);
+  AddReplicas(0, std::move(response), std::move(reply));
+}
+
+void Node::AddReplicas(std::size_t i, std::shared_ptr<proto::Response> response, Reply reply) {
+  if (i == loops_.size()) {
+    reply(std::move(*response));
+    return;
+  }
+  loops_[i]->loop()->Post([this, i, response, reply = std::move(reply)] {
+    const MonotonicTime now = loops_[i]->Now();
+    loops_[i]->ForEach([&](replica::Replica& replica) {
+      replica.FillStatus(response->mutable_node_status()->add_replicas(), now);
+    });
+    AddReplicas(i + 1, response, reply);
+  });
+}
+
+}  // namespace ringfort::node

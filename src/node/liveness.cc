@@ -1,0 +1,231 @@
+#include "node/liveness.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringfort::node {
+namespace {
+
+// Heartbeats that wait for their answer; older ones prove nothing that newer ones do not.
+constexpr std::size_t kSentMax = 64;
+
+LedShards Decode(const google::protobuf::RepeatedPtrField<proto::LedShard>& leads) {
+  LedShards led;
+  led.reserve(static_cast<std::size_t>(leads.size()));
+  for (const proto::LedShard& shard : leads) {
+    led.emplace_back(ShardId(shard.shard()), Term(shard.term()));
+  }
+  std::sort(led.begin(), led.end());
+  return led;
+}
+
+}  // namespace
+
+Liveness::Liveness(LivenessOptions options, NodeId self, BootNumber boot, std::vector<NodeId> peers,
+                   Doors doors)
+    : options_(options), self_(self), boot_(boot), doors_(std::move(doors)) {
+  for (const NodeId node : peers) {
+    if (node != self) peers_.emplace(node, std::make_unique<Peer>(node));
+  }
+}
+
+Liveness::Peer* Liveness::Find(NodeId node) {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? nullptr : found->second.get();
+}
+
+MonotonicTime Liveness::PromisedUntil(NodeId node) const {
+  const auto found = peers_.find(node);
+  if (found == peers_.end()) return kNever;
+  return MonotonicTime(Duration(found->second->promised_until_ns.load()));
+}
+
+bool Liveness::IsGone(const env::PeerIdentity& peer) const {
+  const auto found = peers_.find(peer.node);
+  return found != peers_.end() && peer.boot <= found->second->gone_boot;
+}
+
+void Liveness::OnLoops(const std::function<void(ShardLoop&)>& call) {
+  for (ShardLoop* loop : doors_.loops) {
+    loop->loop()->Post([loop, call] { call(*loop); });
+  }
+}
+
+// The leading side.
+
+void Liveness::Start() { Beat(); }
+
+void Liveness::Beat() {
+  if (stopped_) return;
+  SendAll();
+  doors_.control->RunAt(doors_.control->Now() + options_.interval, [this] { Beat(); });
+}
+
+void Liveness::SetLeads(ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
+  doors_.control->Post([this, shard, term, peers = std::move(peers)] {
+    if (term) {
+      leads_[shard] = Led{*term, peers};
+    } else {
+      leads_.erase(shard);
+    }
+    lists_stale_ = true;
+    SendSoon();
+  });
+}
+
+void Liveness::SendSoon() {
+  if (send_posted_ || stopped_) return;
+  send_posted_ = true;
+  doors_.control->Post([this] {
+    send_posted_ = false;
+    if (!stopped_) SendAll();
+  });
+}
+
+std::vector<bool> Liveness::HangingLoops(MonotonicTime now) const {
+  std::vector<bool> hanging;
+  const bool stalled = DiskStalled();
+  for (const ShardLoop* loop : doors_.loops) hanging.push_back(stalled || loop->Hangs(now));
+  return hanging;
+}
+
+void Liveness::RebuildLists(MonotonicTime now) {
+  std::vector<bool> left_out = HangingLoops(now);
+  if (!lists_stale_ && left_out == left_out_) return;
+  lists_stale_ = false;
+  left_out_ = std::move(left_out);
+  for (auto& [node, peer] : peers_) {
+    auto list = std::make_shared<LedShards>();
+    for (const auto& [shard, led] : leads_) {
+      if (left_out_[LoopOf(shard)]) continue;
+      const bool member = std::find(led.peers.begin(), led.peers.end(), node) != led.peers.end();
+      if (member) list->emplace_back(shard, led.term);
+    }
+    if (*list == *peer->list) continue;
+    peer->list = std::move(list);
+    ++peer->version;
+  }
+}
+
+void Liveness::SendAll() {
+  RebuildLists(doors_.control->Now());
+  for (auto& [node, peer] : peers_) SendTo(peer.get());
+}
+
+void Liveness::SendTo(Peer* peer) {
+  proto::PeerMessage message;
+  proto::Heartbeat* heartbeat = message.mutable_heartbeat();
+  heartbeat->set_sequence(++peer->sequence);
+  heartbeat->set_promise_ms(static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.lease).count()));
+  heartbeat->set_list_version(peer->version);
+  if (peer->acknowledged_version != peer->version) {
+    heartbeat->set_has_list(true);
+    for (const auto& [shard, term] : *peer->list) {
+      proto::LedShard* led = heartbeat->add_leads();
+      led->set_shard(shard.value());
+      led->set_term(term.value());
+    }
+  }
+  // The lease counts from here: before the message can leave.
+  peer->sent.push_back({peer->sequence, doors_.control->Now(), peer->list});
+  if (peer->sent.size() > kSentMax) peer->sent.pop_front();
+  doors_.transport->Send(peer->node, env::Lane::kLiveness, message.SerializeAsString());
+}
+
+void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack) {
+  Peer* peer = Find(from.node);
+  if (peer == nullptr || ack.boot() != boot_.value()) return;
+  while (!peer->sent.empty() && peer->sent.front().sequence < ack.sequence()) peer->sent.pop_front();
+  if (peer->sent.empty() || peer->sent.front().sequence != ack.sequence()) return;
+  const Sent sent = std::move(peer->sent.front());
+  peer->sent.pop_front();
+  if (ack.needs_list()) {
+    peer->acknowledged_version = 0;
+    SendSoon();
+    return;
+  }
+  peer->acknowledged_version = ack.list_version();
+  auto named = std::make_shared<LedShards>();
+  for (const proto::NotFollowed& name : ack.named()) {
+    named->emplace_back(ShardId(name.shard()), Term(name.term()));
+  }
+  std::sort(named->begin(), named->end());
+  OnLoops([node = from.node, at = sent.at, list = sent.list, named](ShardLoop& loop) {
+    loop.OnAcknowledged(node, at, *list, *named);
+  });
+}
+
+// The following side.
+
+void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat& heartbeat) {
+  Peer* peer = Find(from.node);
+  if (peer == nullptr || IsGone(from)) return;
+  const MonotonicTime now = doors_.control->Now();
+  const Duration promise =
+      std::max(options_.lease, Duration(std::chrono::milliseconds(heartbeat.promise_ms())));
+  // First the promise, then the marks (protocols 2): a vote does it the other way round.
+  const std::int64_t until = (now + promise).time_since_epoch().count();
+  if (until > peer->promised_until_ns.load()) peer->promised_until_ns.store(until);
+
+  proto::PeerMessage message;
+  proto::HeartbeatAck* ack = message.mutable_heartbeat_ack();
+  ack->set_sequence(heartbeat.sequence());
+  ack->set_boot(from.boot.value());
+  ack->set_list_version(heartbeat.list_version());
+  if (heartbeat.has_list()) TakeList(peer, from, heartbeat);
+  if (peer->their_boot != from.boot || peer->their_version != heartbeat.list_version()) {
+    ack->set_needs_list(true);
+    doors_.transport->Send(from.node, env::Lane::kLiveness, message.SerializeAsString());
+    return;
+  }
+  const std::vector<bool> hanging = HangingLoops(now);
+  auto named = std::make_shared<LedShards>();
+  for (const auto& [shard, term] : *peer->their_list) {
+    const replica::LivenessCell* cell =
+        shard.value() < doors_.cells->size() ? (*doors_.cells)[shard.value()].get() : nullptr;
+    if (cell != nullptr && !hanging[LoopOf(shard)] && cell->Follows(term, from.node)) continue;
+    named->emplace_back(shard, cell == nullptr ? Term() : cell->term());
+    proto::NotFollowed* name = ack->add_named();
+    name->set_shard(shard.value());
+    name->set_term(named->back().second.value());
+  }
+  doors_.transport->Send(from.node, env::Lane::kLiveness, message.SerializeAsString());
+  OnLoops([node = from.node, list = peer->their_list, named](ShardLoop& loop) {
+    loop.OnHeartbeat(node, *list, *named);
+  });
+}
+
+void Liveness::TakeList(Peer* peer, const env::PeerIdentity& from,
+                        const proto::Heartbeat& heartbeat) {
+  auto list = std::make_shared<LedShards>(Decode(heartbeat.leads()));
+  auto unlisted = std::make_shared<LedShards>();
+  std::set_difference(peer->their_list->begin(), peer->their_list->end(), list->begin(), list->end(),
+                      std::back_inserter(*unlisted));
+  peer->their_boot = from.boot;
+  peer->their_version = heartbeat.list_version();
+  peer->their_list = std::move(list);
+  if (unlisted->empty()) return;
+  OnLoops([node = from.node, unlisted](ShardLoop& loop) { loop.OnUnlisted(node, *unlisted); });
+}
+
+// Connections.
+
+void Liveness::OnConnected(const env::PeerIdentity& identity) {
+  Peer* peer = Find(identity.node);
+  if (peer == nullptr) return;
+  if (peer->gone_boot >= identity.boot) peer->gone_boot = identity.boot - 1;  // It was not, after all.
+  peer->acknowledged_version = 0;
+  peer->sent.clear();
+  OnLoops([node = identity.node](ShardLoop& loop) { loop.OnNodeConnected(node); });
+  SendSoon();
+}
+
+void Liveness::OnGone(NodeId node, BootNumber boot) {
+  Peer* peer = Find(node);
+  if (peer == nullptr) return;
+  peer->gone_boot = std::max(peer->gone_boot, boot);
+  OnLoops([node](ShardLoop& loop) { loop.OnNodeGone(node); });
+}
+
+}  // namespace ringfort::node

@@ -1,0 +1,125 @@
+// Heartbeats between pairs of nodes: one small message carries the liveness of all shards that the
+// sender leads, and its acknowledgement the promises that leases rest on (protocols 2 and 3).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "env/loop.h"
+#include "env/transport.h"
+#include "node/shard_loop.h"
+#include "replica/liveness_cell.h"
+#include "ringfort/peer.pb.h"
+
+namespace ringfort::node {
+
+struct LivenessOptions {
+  Duration interval = std::chrono::milliseconds(50);
+  /// What this node promises and asks to be promised.
+  Duration lease = std::chrono::milliseconds(200);
+};
+
+/// Lives on the control loop; what other threads may call says so.
+class Liveness {
+ public:
+  struct Doors {
+    env::Loop* control;
+    env::Transport* transport;
+    /// By shard id; null where the node has no replica. Outlives this.
+    const std::vector<std::unique_ptr<replica::LivenessCell>>* cells;
+    /// shard -> its loop: shard modulo their number.
+    std::vector<ShardLoop*> loops;
+    storage::LogStore* log;
+    /// How long a log write may take before this node answers for nothing.
+    Duration stall_max;
+  };
+
+  Liveness(LivenessOptions options, NodeId self, BootNumber boot, std::vector<NodeId> peers,
+           Doors doors);
+
+  /// Begins to send.
+  void Start();
+  void Stop() { stopped_ = true; }
+
+  /// A shard of this node has a new role. Any thread.
+  void SetLeads(ShardId shard, std::optional<Term> term, std::vector<NodeId> peers);
+  /// Until when this node has promised `node` not to elect another. Any thread.
+  [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const;
+
+  void OnConnected(const env::PeerIdentity& peer);
+  void OnGone(NodeId node, BootNumber boot);
+  void OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat& heartbeat);
+  void OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack);
+  /// Whether that boot of the node is known to be gone: what it still had on its way is not heard.
+  [[nodiscard]] bool IsGone(const env::PeerIdentity& peer) const;
+
+ private:
+  using List = std::shared_ptr<const LedShards>;
+
+  struct Sent {
+    std::uint64_t sequence;
+    MonotonicTime at;
+    List list;
+  };
+
+  struct Peer {
+    explicit Peer(NodeId id) : node(id) {}
+    const NodeId node;
+    /// Nanoseconds on the monotonic clock. Written on the control loop before the marks are read.
+    std::atomic<std::int64_t> promised_until_ns{Duration::min().count()};
+    /// The newest boot that is gone.
+    BootNumber gone_boot;
+
+    // What it leads.
+    BootNumber their_boot;
+    std::uint64_t their_version = 0;
+    List their_list = std::make_shared<LedShards>();
+
+    // What it knows of what we lead.
+    std::uint64_t version = 1;
+    List list = std::make_shared<LedShards>();
+    std::uint64_t acknowledged_version = 0;
+    std::uint64_t sequence = 0;
+    /// Not acknowledged yet, oldest first; bounded.
+    std::deque<Sent> sent;
+  };
+
+  Peer* Find(NodeId node);
+  void Beat();
+  void SendSoon();
+  void SendAll();
+  void SendTo(Peer* peer);
+  void RebuildLists(MonotonicTime now);
+  [[nodiscard]] std::vector<bool> HangingLoops(MonotonicTime now) const;
+  [[nodiscard]] bool DiskStalled() const { return doors_.log->stalled_for() > doors_.stall_max; }
+  [[nodiscard]] std::size_t LoopOf(ShardId shard) const { return shard.value() % doors_.loops.size(); }
+  void TakeList(Peer* peer, const env::PeerIdentity& from, const proto::Heartbeat& heartbeat);
+  /// Runs the call on every shard loop.
+  void OnLoops(const std::function<void(ShardLoop&)>& call);
+
+  const LivenessOptions options_;
+  const NodeId self_;
+  const BootNumber boot_;
+  const Doors doors_;
+  std::map<NodeId, std::unique_ptr<Peer>> peers_;
+  struct Led {
+    Term term;
+    std::vector<NodeId> peers;
+  };
+  std::map<ShardId, Led> leads_;
+  bool lists_stale_ = false;
+  bool send_posted_ = false;
+  bool stopped_ = false;
+  /// What the lists leave out: shards of hanging loops, or all where the disk is stalled.
+  std::vector<bool> left_out_;
+};
+
+}  // namespace ringfort::node

@@ -1,0 +1,244 @@
+#include "node/node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "node/request_check.h"
+#include "wire/id_codec.h"
+#include "wire/raft_codec.h"
+#include "wire/status_codec.h"
+
+namespace ringfort::node {
+namespace {
+
+env::PeerIdentity SelfOf(const proto::Identity& identity) {
+  auto incarnation = wire::DecodeId<Incarnation>(identity.incarnation(), "incarnation");
+  RF_CHECK(incarnation.ok() && !incarnation->empty()) << "the identity was not checked";
+  return {NodeId(identity.node()), *incarnation, BootNumber(identity.boot())};
+}
+
+proto::Response ErrorResponse(const Status& status) {
+  proto::Response response;
+  wire::EncodeStatus(status, response.mutable_error());
+  return response;
+}
+
+}  // namespace
+
+Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity identity,
+           NodeDoors doors)
+    : options_(options),
+      config_(std::move(config)),
+      doors_(std::move(doors)),
+      self_(SelfOf(identity)),
+      started_at_(doors_.loops.front()->Now()),
+      identity_(std::move(identity)),
+      random_(self_.incarnation.low ^ (self_.incarnation.high * 31) ^ (self_.boot.value() << 32)),
+      creation_(config_, self_, options_.liveness.lease,
+                identity_.has_record() ? std::optional(identity_.record()) : std::nullopt,
+                random_.Fork(),
+                Creation::Doors{
+                    doors_.loops.front(), doors_.transport,
+                    [this](const proto::CreationRecord& record, std::function<void(Status)> done) {
+                      StoreRecord(record, std::move(done));
+                    },
+                    [this](const proto::CreationRecord& record) { Begin(record); },
+                    doors_.log_line}),
+      keeper_(options_.log_keeper, doors_.loops.front(), doors_.pool, doors_.log, doors_.on_fatal) {
+  for (env::Loop* loop : doors_.loops) {
+    loops_.push_back(std::make_unique<ShardLoop>(
+        options_.shard_loop,
+        ShardLoop::Doors{
+            loop, doors_.pool, doors_.transport, doors_.log,
+            [this](ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
+              liveness_->SetLeads(shard, term, std::move(peers));
+            },
+            [this](NodeId node) { return liveness_->PromisedUntil(node); }, doors_.on_fatal}));
+  }
+}
+
+Node::~Node() = default;
+
+ClusterId Node::cluster_id() const {
+  const std::lock_guard lock(mutex_);
+  return cluster_id_;
+}
+
+void Node::Start() {
+  doors_.loops.front()->Post([this] {
+    std::vector<env::PeerAddress> peers;
+    auto add = [&](NodeId node, const std::string& address) {
+      if (node != self_.node) peers.push_back({node, address});
+    };
+    if (identity_.has_record()) {
+      for (const proto::RecordNode& node : identity_.record().nodes()) {
+        add(NodeId(node.node()), node.address());
+      }
+    } else {
+      for (const ring::NodeInfo& node : config_.nodes) add(node.id, node.address);
+    }
+    recovery_ = doors_.log->TakeRecovery();
+    doors_.transport->SetPeers(std::move(peers));
+    creation_.Start();
+    SetWaitingFor(creation_.waiting_for());
+  });
+}
+
+void Node::Stop(std::function<void()> done) {
+  doors_.loops.front()->Post([this, done = std::move(done)] {
+    stopped_ = true;
+    serving_ = false;
+    keeper_.Stop();
+    if (liveness_ != nullptr) liveness_->Stop();
+    auto left = std::make_shared<std::size_t>(loops_.size());
+    for (const auto& loop : loops_) {
+      loop->loop()->Post([this, loop = loop.get(), left, done] {
+        loop->Stop();
+        doors_.loops.front()->Post([left, done] {
+          if (--*left == 0) done();
+        });
+      });
+    }
+  });
+}
+
+void Node::StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done) {
+  auto identity = std::make_shared<proto::Identity>(identity_);
+  *identity->mutable_record() = record;
+  doors_.pool->Post([this, identity, done = std::move(done)] {
+    Status status = doors_.identity->Save(identity->SerializeAsString());
+    doors_.loops.front()->Post([this, identity, done, status = std::move(status)] {
+      if (!status.ok()) {
+        doors_.on_fatal(status);
+      } else {
+        identity_ = *identity;
+      }
+      done(status);
+    });
+  });
+}
+
+// Peers.
+
+bool Node::IsMember(const env::PeerIdentity& peer) const {
+  const auto found = incarnations_.find(peer.node);
+  return found != incarnations_.end() && found->second == peer.incarnation;
+}
+
+void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
+  creation_.OnConnected(peer, has_record);
+  if (running_ && IsMember(peer)) liveness_->OnConnected(peer);
+}
+
+void Node::OnGone(NodeId node, BootNumber boot) {
+  if (running_) liveness_->OnGone(node, boot);
+}
+
+void Node::Rubbish(const env::PeerIdentity& from, const std::string& what) {
+  if (rubbish_++ % 1000 != 0) return;  // Counted; said now and then.
+  doors_.log_line("node " + std::to_string(from.node.value()) + " sent what makes no sense: " + what +
+                  " (ignored; update the older of the two nodes)");
+}
+
+void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) {
+  (void)lane;
+  if (stopped_) return;
+  proto::PeerMessage message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    Rubbish(from, "a message that cannot be read");
+    return;
+  }
+  switch (message.body_case()) {
+    case proto::PeerMessage::kCreationQuestion: creation_.OnQuestion(from); return;
+    case proto::PeerMessage::kCreationAnswer:
+      creation_.OnAnswer(from, message.creation_answer());
+      if (!has_record_) SetWaitingFor(creation_.waiting_for());
+      return;
+    case proto::PeerMessage::kCreationRecord:
+      creation_.OnRecord(from, message.creation_record());
+      if (!has_record_) SetWaitingFor(creation_.waiting_for());
+      return;
+    default: break;
+  }
+  // Everything else is between members only: their incarnations are in the record (protocols 1).
+  if (!running_ || !IsMember(from) || liveness_->IsGone(from)) return;
+  switch (message.body_case()) {
+    case proto::PeerMessage::kRaft: OnRaft(from, std::move(*message.mutable_raft())); return;
+    case proto::PeerMessage::kHeartbeat: liveness_->OnHeartbeat(from, message.heartbeat()); return;
+    case proto::PeerMessage::kHeartbeatAck: liveness_->OnAck(from, message.heartbeat_ack()); return;
+    default: Rubbish(from, "a message of an unknown kind");
+  }
+}
+
+void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
+  std::vector<std::vector<wire::ShardMessage>> by_loop(loops_.size());
+  for (proto::RaftMessage& encoded : *batch.mutable_messages()) {
+    auto message = wire::DecodeMessage(std::move(encoded));
+    if (!message.ok()) {
+      Rubbish(from, message.status().message());
+      continue;
+    }
+    by_loop[message->shard.value() % loops_.size()].push_back(*std::move(message));
+  }
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    if (by_loop[i].empty()) continue;
+    if (i == 0) {
+      loops_[0]->Deliver(from.node, std::move(by_loop[0]));
+      continue;
+    }
+    auto messages = std::make_shared<std::vector<wire::ShardMessage>>(std::move(by_loop[i]));
+    loops_[i]->loop()->Post([loop = loops_[i].get(), node = from.node, messages] {
+      loop->Deliver(node, std::move(*messages));
+    });
+  }
+}
+
+// Clients.
+
+void Node::Handle(std::vector<Incoming> batch) {
+  const MonotonicTime now = doors_.loops.front()->Now();
+  const bool serving = serving_.load(std::memory_order_acquire);
+  using ForShards = std::vector<replica::Request>;
+  std::vector<std::shared_ptr<ForShards>> by_loop(loops_.size());
+  for (Incoming& incoming : batch) {
+    const proto::Request& request = incoming.request;
+    if (request.has_get_node_status()) {
+      AnswerStatus(std::move(incoming.reply));
+      continue;
+    }
+    if (!serving) {
+      incoming.reply(ErrorResponse(Status(Code::kUnavailable, waiting_for())));
+      continue;
+    }
+    if (request.has_get_map()) {
+      incoming.reply(AnswerMap());
+      continue;
+    }
+    if (Status status = CheckShardRequest(request, map_.shards()); !status.ok()) {
+      incoming.reply(ErrorResponse(status));
+      continue;
+    }
+    std::shared_ptr<ForShards>& requests = by_loop[request.shard() % loops_.size()];
+    if (requests == nullptr) requests = std::make_shared<ForShards>();
+    const auto left = std::chrono::milliseconds(std::max(1U, request.timeout_ms()));
+    requests->push_back({std::move(incoming.request), std::move(incoming.reply), now + left});
+  }
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    if (by_loop[i] == nullptr) continue;
+    loops_[i]->loop()->Post([this, loop = loops_[i].get(), requests = by_loop[i]] {
+      for (replica::Request& request : *requests) {
+        const ShardId shard(request.body.shard());
+        if (replica::Replica* replica = loop->Find(shard)) {
+          replica->Submit(std::move(request));
+          continue;
+        }
+        proto::Response response =
+            ErrorResponse(Status(Code::kNotPrimary, "this node holds no copy of the shard"));
+        response.mutable_error()->set_primary_hint(map_.PreferredPrimary(shard).value());
+        request.reply(std::move(response));
+      }
+    });
+  }
+}
+
+}  // namespace ringfort::node

@@ -1,0 +1,154 @@
+// A storage node without its outside: replicas on loops, heartbeats, the cluster's creation, and what
+// clients ask. The outside (sockets, disks, clocks) is handed in as doors.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "env/loop.h"
+#include "env/transport.h"
+#include "node/creation.h"
+#include "node/liveness.h"
+#include "node/log_keeper.h"
+#include "node/shard_loop.h"
+#include "replica/replica.h"
+#include "ring/cluster_config.h"
+#include "ring/cluster_map.h"
+#include "ringfort/client.pb.h"
+#include "ringfort/disk.pb.h"
+#include "storage/identity_store.h"
+#include "storage/log_store.h"
+#include "storage/shard_store.h"
+
+namespace ringfort::node {
+
+struct NodeOptions {
+  replica::ReplicaOptions replica;
+  LivenessOptions liveness;
+  ShardLoopOptions shard_loop;
+  LogKeeperOptions log_keeper;
+};
+
+struct NodeDoors {
+  /// At least one; the first is the control loop, on which the transport's events come.
+  std::vector<env::Loop*> loops;
+  /// For work that blocks.
+  env::Executor* pool;
+  env::Transport* transport;
+  storage::LogStore* log;
+  storage::ShardStore* shards;
+  storage::IdentityStore* identity;
+  /// The node must stop: nobody knows what its disk kept. Called on any thread, more than once perhaps.
+  std::function<void(const Status&)> on_fatal;
+  /// One line for the operator. Any thread.
+  std::function<void(const std::string&)> log_line;
+  /// More counters for the node's status. Any thread.
+  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;
+};
+
+/// Destroyed after its loops and its pool have stopped.
+class Node final : public env::TransportEvents {
+ public:
+  /// `identity` is what the data directory holds, with this start's boot number already stored.
+  Node(NodeOptions options, ring::ClusterConfig config, proto::Identity identity, NodeDoors doors);
+  ~Node() override;
+
+  /// Connects to the configured nodes and, with a creation record, begins to serve. Once, any thread.
+  void Start();
+  /// Answers what waits with kNotPrimary and starts nothing new. `done` is called on the control loop.
+  void Stop(std::function<void()> done);
+
+  /// What this node says of itself. Thread-safe.
+  [[nodiscard]] env::PeerIdentity self() const { return self_; }
+  [[nodiscard]] const std::string& cluster_name() const { return config_.cluster_name; }
+  [[nodiscard]] ClusterId cluster_id() const;
+  [[nodiscard]] bool has_record() const { return has_record_.load(); }
+
+  using Reply = replica::Reply;
+  struct Incoming {
+    proto::Request request;
+    /// Called once, on any loop.
+    Reply reply;
+  };
+  /// Client requests, in a batch as they came. Any thread.
+  void Handle(std::vector<Incoming> batch);
+
+  // env::TransportEvents
+  void OnConnected(const env::PeerIdentity& peer, bool has_record) override;
+  void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view message) override;
+  void OnGone(NodeId node, BootNumber boot) override;
+
+ private:
+  // node.cc
+  void StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done);
+  void OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch);
+  [[nodiscard]] bool IsMember(const env::PeerIdentity& peer) const;
+  [[nodiscard]] ShardLoop& LoopOf(ShardId shard) { return *loops_[shard.value() % loops_.size()]; }
+  void Rubbish(const env::PeerIdentity& from, const std::string& what);
+
+  // begin.cc: from a stored record to running replicas.
+  void Begin(const proto::CreationRecord& record);
+  struct OwnShard {
+    ShardId shard;
+    ReplicaId self;
+    raft::Members members;
+  };
+  [[nodiscard]] std::vector<OwnShard> OwnShards(const proto::CreationRecord& record) const;
+  Status MakeMissing(const std::vector<OwnShard>& own);
+  Result<std::unique_ptr<replica::Replica>> Load(const OwnShard& own);
+  Status LoadAll(const std::vector<OwnShard>& own);
+  void Run();
+
+  // answers.cc: what needs no shard.
+  [[nodiscard]] proto::Response AnswerMap() const;
+  void AnswerStatus(Reply reply);
+  /// Each loop from `i` on adds its replicas; the last one answers.
+  void AddReplicas(std::size_t i, std::shared_ptr<proto::Response> response, Reply reply);
+  [[nodiscard]] std::string waiting_for() const;
+  void SetWaitingFor(std::string line);
+
+  const NodeOptions options_;
+  const ring::ClusterConfig config_;
+  const NodeDoors doors_;
+  const env::PeerIdentity self_;
+  const MonotonicTime started_at_;
+
+  /// The control loop's, as is what has no other comment.
+  proto::Identity identity_;
+  Random random_;
+  Creation creation_;
+  std::unique_ptr<Liveness> liveness_;
+  LogKeeper keeper_;
+  storage::Recovery recovery_;
+  bool running_ = false;
+  bool stopped_ = false;
+
+  /// Made with the node; fixed.
+  std::vector<std::unique_ptr<ShardLoop>> loops_;
+  /// Sized when the node begins, then fixed; read by all threads once serving_.
+  std::vector<std::unique_ptr<replica::LivenessCell>> cells_;
+  ring::ClusterMap map_;
+  std::map<NodeId, Incarnation> incarnations_;
+  /// Replicas between loading and running.
+  std::vector<std::unique_ptr<replica::Replica>> loaded_;
+  std::vector<LogKeeper::Kept> kept_;
+
+  std::atomic<bool> has_record_{false};
+  std::atomic<bool> serving_{false};
+  std::atomic<std::uint64_t> rubbish_{0};
+  std::atomic<std::uint64_t> set_aside_{0};
+  mutable std::mutex mutex_;
+  /// Guarded by mutex_.
+  std::string waiting_for_;
+  ClusterId cluster_id_;
+};
+
+}  // namespace ringfort::node

@@ -1,0 +1,194 @@
+#include "node/shard_loop.h"
+
+#include <map>
+
+#include "base/check.h"
+#include "ringfort/peer.pb.h"
+
+namespace ringfort::node {
+
+ShardLoop::ShardLoop(ShardLoopOptions options, Doors doors)
+    : options_(options),
+      doors_(std::move(doors)),
+      turned_at_ns_(doors_.loop->Now().time_since_epoch().count()) {}
+
+bool ShardLoop::Hangs(MonotonicTime now) const {
+  const MonotonicTime turned_at{Duration(turned_at_ns_.load(std::memory_order_relaxed))};
+  return now - turned_at > options_.stall_max / 2;
+}
+
+void ShardLoop::Start() { Tick(); }
+
+void ShardLoop::Tick() {
+  if (stopped_) return;
+  const MonotonicTime now = Now();
+  turned_at_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  const bool stalled = doors_.log->stalled_for() > options_.stall_max;
+  for (auto& [shard, replica] : replicas_) {
+    if (stalled && replica->raft().role() == raft::Role::kPrimary) replica->StepDown(now);
+    replica->Tick(now);
+  }
+  doors_.loop->RunAt(now + options_.tick, [this] { Tick(); });
+}
+
+void ShardLoop::Add(std::unique_ptr<replica::Replica> replica) {
+  const ShardId shard = replica->shard();
+  const bool fresh = replicas_.emplace(shard, std::move(replica)).second;
+  RF_CHECK(fresh) << "shard " << shard << " has two replicas";
+}
+
+replica::Replica* ShardLoop::Find(ShardId shard) {
+  const auto found = replicas_.find(shard);
+  return found == replicas_.end() ? nullptr : found->second.get();
+}
+
+void ShardLoop::ForEach(const std::function<void(replica::Replica&)>& visit) {
+  for (auto& [shard, replica] : replicas_) visit(*replica);
+}
+
+void ShardLoop::Stop() {
+  stopped_ = true;
+  for (auto& [shard, replica] : replicas_) replica->Stop();
+}
+
+// Turns.
+
+void ShardLoop::Wake(replica::Replica* replica) {
+  if (stopped_) return;
+  awake_.insert(replica);
+  if (turn_posted_) return;
+  turn_posted_ = true;
+  doors_.loop->Post([this] { RunTurn(); });
+}
+
+void ShardLoop::WakeAt(replica::Replica* replica, MonotonicTime when) {
+  // The next tick looks at every replica anyway.
+  if (stopped_ || when > Now() + options_.tick) return;
+  MonotonicTime& planned = wake_at_.try_emplace(replica, kForever).first->second;
+  if (planned <= when) return;
+  planned = when;
+  doors_.loop->RunAt(when, [this, replica, when] {
+    if (const auto plan = wake_at_.find(replica); plan != wake_at_.end() && plan->second == when) {
+      wake_at_.erase(plan);
+    }
+    if (!stopped_) replica->Tick(Now());
+  });
+}
+
+void ShardLoop::RunInPool(env::Task work, env::Task then) {
+  doors_.pool->Post([this, work = std::move(work), then = std::move(then)] {
+    work();
+    doors_.loop->Post(then);
+  });
+}
+
+void ShardLoop::RunTurn() {
+  turn_posted_ = false;
+  if (stopped_) return;
+  std::unordered_set<replica::Replica*> awake;
+  awake.swap(awake_);
+  replica::Effects effects;
+  for (replica::Replica* replica : awake) replica->Turn(&effects);
+  Send(std::move(effects.messages));
+  if (!effects.updates.empty()) Store(&effects);
+}
+
+void ShardLoop::Store(replica::Effects* effects) {
+  auto stored = std::make_shared<std::vector<replica::Effects::Stored>>(std::move(effects->stored));
+  doors_.log->Append(std::move(effects->updates), [this, stored](Status status) {
+    doors_.loop->Post([this, stored, status = std::move(status)] {
+      if (!status.ok()) {
+        OnFatal(status);
+        return;
+      }
+      const MonotonicTime now = Now();
+      for (const auto& [replica, persist_id] : *stored) replica->OnStored(persist_id, now);
+    });
+  });
+}
+
+void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
+  struct Batch {
+    proto::PeerMessage message;
+    std::size_t bytes = 0;
+  };
+  std::map<NodeId, Batch> batches;
+  auto flush = [this](NodeId to, Batch* batch) {
+    // Best effort: what a full or broken link drops is sent again by the core's timers.
+    doors_.transport->Send(to, env::Lane::kBulk, batch->message.SerializeAsString());
+    *batch = Batch();
+  };
+  for (const replica::Effects::Outgoing& outgoing : messages) {
+    Batch& batch = batches[outgoing.to];
+    wire::EncodeMessage(outgoing.shard, outgoing.message, batch.message.mutable_raft()->add_messages());
+    if (const auto* append = std::get_if<raft::AppendRequest>(&outgoing.message.body)) {
+      for (const raft::Entry& entry : append->entries) batch.bytes += entry.size_bytes();
+    }
+    if (batch.bytes >= options_.message_bytes_max) flush(outgoing.to, &batch);
+  }
+  for (auto& [to, batch] : batches) {
+    if (batch.message.raft().messages_size() > 0) flush(to, &batch);
+  }
+}
+
+// What comes from other nodes.
+
+void ShardLoop::Deliver(NodeId from, std::vector<wire::ShardMessage> messages) {
+  const MonotonicTime now = Now();
+  for (const wire::ShardMessage& message : messages) {
+    replica::Replica* replica = Find(message.shard);
+    if (replica != nullptr && replica->IsOn(message.message.from, from)) {
+      replica->Receive(message.message, now);
+    }
+  }
+}
+
+void ShardLoop::OnHeartbeat(NodeId from, const LedShards& led, const LedShards& not_followed) {
+  const MonotonicTime now = Now();
+  auto named = not_followed.begin();
+  for (const auto& [shard, term] : led) {
+    while (named != not_followed.end() && named->first < shard) ++named;
+    if (named != not_followed.end() && named->first == shard) continue;
+    if (replica::Replica* replica = Find(shard)) replica->OnHeartbeat(from, term, now);
+  }
+}
+
+void ShardLoop::OnUnlisted(NodeId from, const LedShards& unlisted) {
+  const MonotonicTime now = Now();
+  for (const auto& [shard, term] : unlisted) {
+    replica::Replica* replica = Find(shard);
+    if (replica != nullptr && replica->raft().term() == term) replica->OnNodeGone(from, now);
+  }
+}
+
+void ShardLoop::OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShards& led,
+                               const LedShards& named) {
+  const MonotonicTime now = Now();
+  auto name = named.begin();
+  for (const auto& [shard, term] : led) {
+    while (name != named.end() && name->first < shard) ++name;
+    replica::Replica* replica = Find(shard);
+    if (replica == nullptr) continue;
+    if (name != named.end() && name->first == shard) {
+      if (replica->raft().term() == term) replica->OnNamed(from, name->second, now);
+    } else {
+      replica->OnPromise(from, term, sent_at, now);
+    }
+  }
+}
+
+void ShardLoop::OnNodeGone(NodeId node) {
+  const MonotonicTime now = Now();
+  for (auto& [shard, replica] : replicas_) replica->OnNodeGone(node, now);
+}
+
+void ShardLoop::OnNodeConnected(NodeId node) {
+  const MonotonicTime now = Now();
+  for (auto& [shard, replica] : replicas_) replica->OnNodeConnected(node, now);
+}
+
+void ShardLoop::OnLeads(ShardId shard, std::optional<Term> term) {
+  doors_.on_leads(shard, term, Find(shard)->PeerNodes());
+}
+
+}  // namespace ringfort::node
