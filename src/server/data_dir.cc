@@ -1,0 +1,111 @@
+#include "server/data_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include "wal/identity_file.h"
+#include "wire/id_codec.h"
+
+namespace ringfort::server {
+namespace {
+
+Status IoError(const std::string& path, int error, const std::string& what_to_do) {
+  return Status(Code::kIoError,
+                path + ": " + std::strerror(error) + " (" + what_to_do + ")");
+}
+
+Incarnation DrawIncarnation() {
+  std::random_device device;
+  auto draw = [&device] {
+    return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+  };
+  Incarnation drawn;
+  while (drawn.empty()) drawn = Incarnation{draw(), draw()};
+  return drawn;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path, NodeId node,
+                                               const std::string& cluster_name) {
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+    return IoError(path, errno, "give --data_dir a directory that can be made, in one that exists");
+  }
+  std::unique_ptr<DataDir> dir(new DataDir(path));
+  if (Status status = dir->Lock(); !status.ok()) return status;
+  if (Status status = dir->LoadIdentity(node, cluster_name); !status.ok()) return status;
+  return dir;
+}
+
+DataDir::~DataDir() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Status DataDir::Lock() {
+  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ < 0) return IoError(path_, errno, "give --data_dir a directory");
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    return Status(Code::kIoError,
+                  path_ + ": another process uses this data directory (stop that one first)");
+  }
+  if (::access(path_.c_str(), W_OK | X_OK) != 0) {
+    return IoError(path_, errno, "make the data directory writable for this user");
+  }
+  return Status::Ok();
+}
+
+Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
+  auto stored = wal::LoadBlob(identity_file());
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) {
+    if (std::filesystem::exists(log_dir()) || std::filesystem::exists(data_dir())) {
+      return Status(Code::kCorruption,
+                    path_ + ": it holds a node's data, but the file that says whose is gone "
+                            "(bring back the file `identity`, or give an empty directory)");
+    }
+    incarnation_ = DrawIncarnation();
+    identity_.set_node(node.value());
+    identity_.set_incarnation(wire::EncodeId(incarnation_));
+    identity_.set_cluster_name(cluster_name);
+    return Save(identity_.SerializeAsString());
+  }
+  if (!identity_.ParseFromString(**stored)) {
+    return Status(Code::kCorruption,
+                  identity_file() + ": cannot be read (bring back a copy of it)");
+  }
+  auto incarnation = wire::DecodeId<Incarnation>(identity_.incarnation(), "incarnation");
+  if (!incarnation.ok() || incarnation->empty()) {
+    return Status(Code::kCorruption,
+                  identity_file() + ": it names no incarnation (bring back a copy of it)");
+  }
+  incarnation_ = *incarnation;
+  if (NodeId(identity_.node()) != node) {
+    return Status(Code::kInvalidArgument,
+                  path_ + ": it is the data directory of node " + std::to_string(identity_.node()) +
+                      ", not of node " + std::to_string(node.value()) +
+                      " (give the right --node or another --data_dir)");
+  }
+  if (identity_.cluster_name() != cluster_name) {
+    return Status(Code::kWrongCluster,
+                  path_ + ": it belongs to cluster \"" + identity_.cluster_name() + "\", not to \"" +
+                      cluster_name + "\" (give the right --config or another --data_dir)");
+  }
+  return Status::Ok();
+}
+
+Status DataDir::CountBoot() {
+  identity_.set_boot(identity_.boot() + 1);
+  return Save(identity_.SerializeAsString());
+}
+
+Status DataDir::Save(std::string_view bytes) { return wal::SaveBlob(identity_file(), bytes); }
+
+}  // namespace ringfort::server

@@ -1,0 +1,52 @@
+// A node's data directory: whose it is, and that only one process has it.
+//
+//   DIR/identity   who this directory is (proto::Identity), replaced atomically
+//   DIR/log/       the replicated log (src/wal)
+//   DIR/data/      the shards' data (src/rocks)
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "ringfort/disk.pb.h"
+#include "ringfort/status.h"
+#include "storage/identity_store.h"
+
+namespace ringfort::server {
+
+class DataDir final : public storage::IdentityStore {
+ public:
+  /// Opens the directory, or makes it in an existing parent. An empty one draws an incarnation, synced before
+  /// anything else (protocols 1). kInvalidArgument or kWrongCluster for another node's or cluster's,
+  /// kIoError where it cannot be read, written or locked, kCorruption for a damaged one.
+  static Result<std::unique_ptr<DataDir>> Open(const std::string& path, NodeId node,
+                                               const std::string& cluster_name);
+  ~DataDir() override;
+  DataDir(const DataDir&) = delete;
+  DataDir& operator=(const DataDir&) = delete;
+
+  [[nodiscard]] const proto::Identity& identity() const { return identity_; }
+  [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
+  /// Whether a process has opened its stores here before: then they must be there.
+  [[nodiscard]] bool has_stores() const { return identity_.boot() > 0; }
+  [[nodiscard]] std::string log_dir() const { return path_ + "/log"; }
+  [[nodiscard]] std::string data_dir() const { return path_ + "/data"; }
+
+  /// Stores the next boot number: before the first hello, once the stores are open.
+  Status CountBoot();
+  Status Save(std::string_view bytes) override;
+
+ private:
+  explicit DataDir(std::string path) : path_(std::move(path)) {}
+  Status Lock();
+  Status LoadIdentity(NodeId node, const std::string& cluster_name);
+  [[nodiscard]] std::string identity_file() const { return path_ + "/identity"; }
+
+  const std::string path_;
+  int lock_ = -1;
+  proto::Identity identity_;
+  Incarnation incarnation_;
+};
+
+}  // namespace ringfort::server

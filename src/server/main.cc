@@ -1,0 +1,55 @@
+// ringfortd: one storage node.
+#include <glog/logging.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <thread>
+
+#include "server/server.h"
+#include "server/server_flags.h"
+
+namespace ringfort::server {
+namespace {
+
+int Fail(const Status& status, int exit_code) {
+  std::fprintf(stderr, "error: ringfortd: %s\n", status.message().c_str());
+  return exit_code;
+}
+
+int Main(int argc, char** argv) {
+  auto flags = ParseServerFlags(argc, argv);
+  if (!flags.ok()) return Fail(flags.status(), 2);
+  FLAGS_logtostderr = true;
+  google::InitGoogleLogging(argv[0]);
+
+  // The signals are taken by sigwait below; every thread made from here on leaves them alone.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto server = Server::Start(*flags);
+  if (!server.ok()) return Fail(server.status(), 1);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  LOG(INFO) << "stopping on " << (signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  std::thread([limit = flags->stop_timeout] {
+    std::this_thread::sleep_for(limit);
+    LOG(ERROR) << "the stop took too long; ending at once";
+    google::FlushLogFiles(google::INFO);
+    ::_exit(1);
+  }).detach();
+  server->reset();
+  LOG(INFO) << "stopped";
+  return 0;
+}
+
+}  // namespace
+}  // namespace ringfort::server
+
+int main(int argc, char** argv) { return ringfort::server::Main(argc, argv); }

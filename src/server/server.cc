@@ -1,0 +1,254 @@
+#include "server/server.h"
+
+#include <glog/logging.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <future>
+#include <utility>
+
+#include "server/config.h"
+
+namespace ringfort::server {
+namespace {
+
+constexpr std::size_t kPoolThreads = 4;
+constexpr std::uint32_t kEventLinesPerSecond = 10;
+
+// Tries the port before anything is written, so that a second start by mistake leaves no trace. The
+// listener binds it for good, later.
+Status CheckPort(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
+  if (int error = ::getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found); error != 0) {
+    return Status(Code::kInvalidArgument, address + ": " + ::gai_strerror(error) +
+                                              " (give the node an address of this machine)");
+  }
+  const int fd = ::socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const bool bound = ::bind(fd, found->ai_addr, found->ai_addrlen) == 0 && ::listen(fd, 1) == 0;
+  const int error = errno;
+  ::close(fd);
+  ::freeaddrinfo(found);
+  if (bound) return Status::Ok();
+  return Status(Code::kIoError, address + ": " + std::strerror(error) +
+                                    " (stop what uses the port, or change the node's address)");
+}
+
+// The last line of a node that may not go on (protocols 4). No cleaning up: a disk that failed is not
+// to be written any more.
+[[noreturn]] void StopAtOnce(const Status& status) {
+  LOG(ERROR) << "the node stops: " << status.ToString();
+  google::FlushLogFiles(google::INFO);
+  ::_exit(1);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags) {
+  auto config = LoadClusterConfig(flags.config);
+  if (!config.ok()) return config.status();
+  std::unique_ptr<Server> server(new Server(flags));
+  if (Status status = server->OpenDisk(*config); !status.ok()) return status;
+  if (Status status = server->OpenNode(*std::move(config)); !status.ok()) return status;
+  return server;
+}
+
+Status Server::OpenDisk(const ring::ClusterConfig& config) {
+  std::string address;
+  for (const ring::NodeInfo& node : config.nodes) {
+    if (node.id == flags_.node) address = node.address;
+  }
+  if (address.empty()) {
+    return Status(Code::kInvalidArgument,
+                  "--node=" + std::to_string(flags_.node.value()) + ": " + flags_.config +
+                      " has no such node (give one of its ids)");
+  }
+  if (Status status = CheckPort(address); !status.ok()) return status;
+  auto dir = DataDir::Open(flags_.data_dir, flags_.node, config.cluster_name);
+  if (!dir.ok()) return dir.status();
+  dir_ = *std::move(dir);
+  wal::Options log_options;
+  log_options.dir = dir_->log_dir();
+  log_options.incarnation = dir_->incarnation();
+  log_options.expect_existing = dir_->has_stores();
+  log_options.segment_bytes = flags_.log_segment_bytes;
+  log_options.durability = flags_.durability;
+  auto log = wal::Wal::Open(log_options);
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  rocks::Options shard_options;
+  shard_options.dir = dir_->data_dir();
+  shard_options.incarnation = dir_->incarnation();
+  shard_options.expect_existing = dir_->has_stores();
+  shard_options.block_cache_bytes = flags_.cache_bytes;
+  shard_options.write_buffer_bytes = flags_.write_buffer_bytes;
+  auto shards = rocks::RocksStore::Open(shard_options);
+  if (!shards.ok()) return shards.status();
+  shards_ = *std::move(shards);
+  return dir_->CountBoot();
+}
+
+node::NodeOptions Server::MakeNodeOptions() const {
+  node::NodeOptions options;
+  raft::Options& raft = options.replica.raft;
+  raft.election_timeout = flags_.election_timeout;
+  raft.lease = flags_.lease;
+  raft.longest_promise = flags_.lease;
+  if (dir_->identity().has_record()) {
+    const std::chrono::milliseconds longest(dir_->identity().record().longest_promise_ms());
+    raft.longest_promise = std::max<Duration>(raft.longest_promise, longest);
+  }
+  raft.lease_reads = flags_.lease_reads;
+  options.liveness.lease = flags_.lease;
+  options.liveness.interval = flags_.heartbeat_interval;
+  options.shard_loop.stall_max = flags_.election_timeout;
+  options.log_keeper.log_bytes_max = flags_.log_bytes;
+  return options;
+}
+
+Status Server::OpenNode(ring::ClusterConfig config) {
+  if (const proto::Identity& identity = dir_->identity();
+      identity.has_record() &&
+      flags_.lease > std::chrono::milliseconds(identity.record().longest_promise_ms())) {
+    return Status(Code::kInvalidArgument,
+                  "--lease_ms=" + std::to_string(flags_.lease.count()) +
+                      ": the cluster was created with promises of at most " +
+                      std::to_string(identity.record().longest_promise_ms()) +
+                      " ms (give at most that)");
+  }
+  const auto own = std::find_if(config.nodes.begin(), config.nodes.end(),
+                                [this](const auto& node) { return node.id == flags_.node; });
+  const std::string address = own->address;
+  for (int i = 0; i < flags_.io_threads; ++i) {
+    loops_.push_back(std::make_unique<net::EventLoop>());
+  }
+  pool_ = std::make_unique<net::BlockingPool>(kPoolThreads);
+  node::NodeDoors doors;
+  std::vector<net::EventLoop*> loops;
+  for (const auto& loop : loops_) {
+    loops.push_back(loop.get());
+    doors.loops.push_back(loop.get());
+  }
+  // The links call the node, and the node the links: events can come only once Start has set the peers.
+  struct LateEvents final : env::TransportEvents {
+    explicit LateEvents(Server* server) : server(server) {}
+    void OnConnected(const env::PeerIdentity& peer, bool has_record) override {
+      server->node_->OnConnected(peer, has_record);
+    }
+    void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) override {
+      server->node_->OnMessage(from, lane, bytes);
+    }
+    void OnGone(NodeId node, BootNumber boot) override { server->node_->OnGone(node, boot); }
+    Server* server;
+  };
+  late_events_ = std::make_unique<LateEvents>(this);
+  auto identity = [this] { return Identity(); };
+  auto event = [this](const std::string& line) { OnEvent(line); };
+  links_ = std::make_unique<net::PeerLinks>(
+      loops.front(), net::PeerLinks::Hooks{identity, late_events_.get(), event},
+      dir_->incarnation().low);
+  doors.pool = pool_.get();
+  doors.transport = links_.get();
+  doors.log = log_.get();
+  doors.shards = shards_.get();
+  doors.identity = dir_.get();
+  doors.on_fatal = StopAtOnce;
+  doors.log_line = [](const std::string& line) { LOG(INFO) << line; };
+  doors.counters = [this] { return Counters(); };
+  node_ = std::make_unique<node::Node>(MakeNodeOptions(), std::move(config), dir_->identity(),
+                                       std::move(doors));
+  net::ListenerHooks hooks;
+  hooks.identity = identity;
+  hooks.requests = this;
+  hooks.peers = links_.get();
+  hooks.on_event = event;
+  auto listener = net::Listener::Open(address, loops, hooks);
+  if (!listener.ok()) return listener.status();
+  listener_ = *std::move(listener);
+  LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at " << address
+            << ", boot " << dir_->identity().boot() << ", incarnation " << dir_->incarnation();
+  node_->Start();
+  return Status::Ok();
+}
+
+Server::~Server() {
+  if (listener_ != nullptr) listener_->StopAccepting();
+  if (node_ != nullptr) {
+    std::promise<void> stopped;
+    node_->Stop([&stopped] { stopped.set_value(); });
+    stopped.get_future().wait();
+  }
+  if (listener_ != nullptr) {
+    listener_->Stop(Status(Code::kCancelled, "the node is stopping (another node takes over)"));
+  }
+  if (links_ != nullptr) links_->Shutdown();
+  log_.reset();   // Finishes what was handed in; its callbacks still find the loops.
+  pool_.reset();
+  for (const auto& loop : loops_) loop->Stop();
+  node_.reset();
+  links_.reset();
+  listener_.reset();
+  shards_.reset();
+}
+
+net::LocalIdentity Server::Identity() const {
+  net::LocalIdentity identity;
+  identity.cluster_name = node_->cluster_name();
+  identity.cluster_id = node_->cluster_id();
+  identity.self = node_->self();
+  identity.has_record = node_->has_record();
+  return identity;
+}
+
+void Server::OnRequests(std::span<net::IncomingRequest> batch) {
+  std::vector<node::Node::Incoming> incoming;
+  incoming.reserve(batch.size());
+  for (net::IncomingRequest& request : batch) {
+    incoming.push_back({std::move(request.request),
+                        [responder = std::move(request.responder), id = request.request_id](
+                            const proto::Response& response) { responder->Send(id, response); }});
+  }
+  node_->Handle(std::move(incoming));
+}
+
+void Server::OnEvent(const std::string& line) {
+  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(
+                                  loops_.front()->Now().time_since_epoch())
+                                  .count();
+  if (event_second_.exchange(second) != second) events_in_second_ = 0;
+  const std::uint32_t count = ++events_in_second_;
+  if (count > kEventLinesPerSecond + 1) return;
+  LOG(WARNING) << (count <= kEventLinesPerSecond ? line : "more of these in this second; see the counters");
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Server::Counters() const {
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  if (listener_ == nullptr) return counters;
+  const net::ListenerCounters& seen = listener_->counters();
+  counters.emplace_back("connections_accepted", seen.accepted.load());
+  counters.emplace_back("connections_open", seen.open_connections.load());
+  counters.emplace_back("closed_rubbish", seen.closed_rubbish.load());
+  counters.emplace_back("closed_oversized", seen.closed_oversized.load());
+  counters.emplace_back("closed_wrong_cluster", seen.closed_wrong_cluster.load());
+  counters.emplace_back("closed_old_boot", seen.closed_old_boot.load());
+  counters.emplace_back("closed_too_many", seen.closed_too_many.load());
+  counters.emplace_back("closed_slow_reader", seen.closed_slow_reader.load());
+  counters.emplace_back("handshake_timeouts", seen.handshake_timeouts.load());
+  counters.emplace_back("requests", seen.requests.load());
+  counters.emplace_back("requests_overloaded", seen.requests_overloaded.load());
+  counters.emplace_back("requests_unreadable", seen.requests_unreadable.load());
+  return counters;
+}
+
+}  // namespace ringfort::server

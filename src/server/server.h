@@ -1,0 +1,57 @@
+// Puts a node together: disk, loops, sockets and the node between them; and takes it apart again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/blocking_pool.h"
+#include "net/event_loop.h"
+#include "net/peer_links.h"
+#include "net/server.h"
+#include "node/node.h"
+#include "ring/cluster_config.h"
+#include "ringfort/status.h"
+#include "rocks/rocks_store.h"
+#include "server/data_dir.h"
+#include "server/server_flags.h"
+#include "wal/wal.h"
+
+namespace ringfort::server {
+
+class Server final : private net::RequestHandler {
+ public:
+  /// Opens everything and begins to serve. Not ok: one line with cause and next step; nothing runs.
+  static Result<std::unique_ptr<Server>> Start(const ServerFlags& flags);
+  /// Stops politely: takes nothing new, answers what waits, closes the disk.
+  ~Server() override;
+
+ private:
+  explicit Server(const ServerFlags& flags) : flags_(flags) {}
+  Status OpenDisk(const ring::ClusterConfig& config);
+  Status OpenNode(ring::ClusterConfig config);
+  [[nodiscard]] node::NodeOptions MakeNodeOptions() const;
+  void OnRequests(std::span<net::IncomingRequest> batch) override;
+  void OnEvent(const std::string& line);
+  [[nodiscard]] net::LocalIdentity Identity() const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> Counters() const;
+
+  const ServerFlags flags_;
+  // In the order in which they are built; taken apart by the destructor in its own.
+  std::unique_ptr<DataDir> dir_;
+  std::unique_ptr<wal::Wal> log_;
+  std::unique_ptr<rocks::RocksStore> shards_;
+  std::vector<std::unique_ptr<net::EventLoop>> loops_;
+  std::unique_ptr<net::BlockingPool> pool_;
+  std::unique_ptr<env::TransportEvents> late_events_;
+  std::unique_ptr<net::PeerLinks> links_;
+  std::unique_ptr<node::Node> node_;
+  std::unique_ptr<net::Listener> listener_;
+  /// Lines of OnEvent in the second that began then.
+  std::atomic<std::int64_t> event_second_{0};
+  std::atomic<std::uint32_t> events_in_second_{0};
+};
+
+}  // namespace ringfort::server

@@ -1,0 +1,165 @@
+#include "server/server_flags.h"
+
+#include <gflags/gflags.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "ringfort/version.h"
+
+DEFINE_string(config, "", "the cluster's config file (cluster-configs/*.textproto)");
+DEFINE_uint32(node, 0, "this node's id in the config");
+DEFINE_string(data_dir, "", "this node's data directory; made when it is not there");
+DEFINE_string(durability, "synced",
+              "synced: acknowledged writes are synced on a majority; relaxed: written on a majority, "
+              "and lost if a majority loses power");
+DEFINE_string(reads, "lease",
+              "lease: linearizable reads by lease; readindex: each asks a majority (for machines whose "
+              "clocks a hypervisor may stop)");
+DEFINE_uint32(io_threads, 0, "event loops, 1 to 64; 0: half of the processors");
+DEFINE_uint32(lease_ms, 200,
+              "how long a node promises not to elect another, in milliseconds, 20 to 10000. What a "
+              "cluster was created with is the longest allowed");
+DEFINE_uint32(heartbeat_ms, 50, "pause between heartbeats, in milliseconds; at most a third of the lease");
+DEFINE_uint32(election_timeout_ms, 600,
+              "a primary that is not heard of for so long, in milliseconds, is replaced; at least "
+              "three times the lease");
+DEFINE_uint32(stop_timeout_s, 30, "how long a polite stop may take, in seconds");
+DEFINE_uint32(cache_mb, 512, "block cache for all shards, in MiB");
+DEFINE_uint32(write_buffer_mb, 256, "memtables of all shards, in MiB");
+DEFINE_uint32(log_mb, 512, "the replicated log is cut so that it stays below this, in MiB");
+DEFINE_uint32(log_segment_mb, 64, "one file of the log, in MiB, 1 to 4096");
+
+namespace ringfort::server {
+namespace {
+
+const std::vector<const char*>& OwnFlags() {
+  static const std::vector<const char*> names{
+      "config",       "node",          "data_dir",            "durability",     "reads",
+      "io_threads",   "lease_ms",      "heartbeat_ms",        "election_timeout_ms",
+      "stop_timeout_s", "cache_mb",    "write_buffer_mb",     "log_mb",         "log_segment_mb"};
+  return names;
+}
+
+Status Wrong(const std::string& what, const std::string& todo) {
+  return Status(Code::kInvalidArgument, what + " (" + todo + ")");
+}
+
+[[noreturn]] void PrintHelp() {
+  std::printf(
+      "ringfortd %s: a storage node of a Ringfort cluster\n\n"
+      "  ringfortd --config=FILE --node=ID --data_dir=DIR [FLAG ...]\n\n",
+      kVersion);
+  for (const char* name : OwnFlags()) {
+    const gflags::CommandLineFlagInfo info = gflags::GetCommandLineFlagInfoOrDie(name);
+    std::printf("  --%s (%s, default %s)\n      %s\n", name, info.type.c_str(),
+                info.default_value.empty() ? "none" : info.default_value.c_str(),
+                info.description.c_str());
+  }
+  std::exit(0);
+}
+
+// gflags' own parser prints and exits as it likes; ours says one line and which word is wrong.
+Status SetFlags(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::string_view word = argv[i];
+    if (word == "--help" || word == "-h") PrintHelp();
+    if (word == "--version") {
+      std::printf("ringfortd %s\n", kVersion);
+      std::exit(0);
+    }
+    if (!word.starts_with("-") || word == "-" || word == "--") {
+      return Wrong(std::string(word) + ": not a flag", "ringfortd --help lists them");
+    }
+    word.remove_prefix(word.starts_with("--") ? 2 : 1);
+    const std::size_t equals = word.find('=');
+    const std::string name(word.substr(0, equals));
+    const bool known = std::any_of(OwnFlags().begin(), OwnFlags().end(),
+                                   [&](const char* own) { return name == own; });
+    if (!known) return Wrong("--" + name + ": there is no such flag", "ringfortd --help lists them");
+    std::string value;
+    if (equals != std::string_view::npos) {
+      value = word.substr(equals + 1);
+    } else if (i + 1 < argc) {
+      value = argv[++i];
+    } else {
+      return Wrong("--" + name + ": it has no value", "write --" + name + "=VALUE");
+    }
+    if (gflags::SetCommandLineOption(name.c_str(), value.c_str()).empty()) {
+      return Wrong("--" + name + "=" + value + ": not a value for this flag",
+                   "it is a " + gflags::GetCommandLineFlagInfoOrDie(name.c_str()).type);
+    }
+  }
+  return Status::Ok();
+}
+
+Status CheckRanges() {
+  auto outside = [](const std::string& name, std::uint64_t value, std::uint64_t low,
+                    std::uint64_t high) {
+    return Wrong("--" + name + "=" + std::to_string(value) + ": out of range",
+                 "give " + std::to_string(low) + " to " + std::to_string(high));
+  };
+  struct Range {
+    const char* name;
+    std::uint64_t value, low, high;
+  };
+  for (const Range& range : {
+           Range{"io_threads", FLAGS_io_threads, 0, 64},
+           Range{"lease_ms", FLAGS_lease_ms, 20, 10'000},
+           Range{"heartbeat_ms", FLAGS_heartbeat_ms, 1, FLAGS_lease_ms / 3},
+           Range{"election_timeout_ms", FLAGS_election_timeout_ms, 3ULL * FLAGS_lease_ms, 60'000},
+           Range{"stop_timeout_s", FLAGS_stop_timeout_s, 0, 3600},
+           Range{"cache_mb", FLAGS_cache_mb, 1, 1U << 20},
+           Range{"write_buffer_mb", FLAGS_write_buffer_mb, 8, 1U << 20},
+           Range{"log_segment_mb", FLAGS_log_segment_mb, 1, 4096},
+           Range{"log_mb", FLAGS_log_mb, 4ULL * FLAGS_log_segment_mb, 1U << 20},
+       }) {
+    if (range.value < range.low || range.value > range.high) {
+      return outside(range.name, range.value, range.low, range.high);
+    }
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
+  if (Status status = SetFlags(argc, argv); !status.ok()) return status;
+  if (FLAGS_config.empty()) return Wrong("--config is missing", "give the cluster's config file");
+  if (FLAGS_node == 0) return Wrong("--node is missing", "give this node's id in the config");
+  if (FLAGS_data_dir.empty()) {
+    return Wrong("--data_dir is missing", "give a directory for this node's data");
+  }
+  if (Status status = CheckRanges(); !status.ok()) return status;
+  ServerFlags flags;
+  if (FLAGS_durability == "relaxed") {
+    flags.durability = wal::Durability::kRelaxed;
+  } else if (FLAGS_durability != "synced") {
+    return Wrong("--durability=" + FLAGS_durability + ": unknown", "give synced or relaxed");
+  }
+  if (FLAGS_reads != "lease" && FLAGS_reads != "readindex") {
+    return Wrong("--reads=" + FLAGS_reads + ": unknown", "give lease or readindex");
+  }
+  flags.config = FLAGS_config;
+  flags.node = NodeId(FLAGS_node);
+  flags.data_dir = FLAGS_data_dir;
+  while (flags.data_dir.size() > 1 && flags.data_dir.back() == '/') flags.data_dir.pop_back();
+  flags.lease_reads = FLAGS_reads == "lease";
+  flags.io_threads = FLAGS_io_threads != 0
+                         ? static_cast<int>(FLAGS_io_threads)
+                         : std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+  flags.lease = std::chrono::milliseconds(FLAGS_lease_ms);
+  flags.heartbeat_interval = std::chrono::milliseconds(FLAGS_heartbeat_ms);
+  flags.election_timeout = std::chrono::milliseconds(FLAGS_election_timeout_ms);
+  flags.stop_timeout = std::chrono::seconds(FLAGS_stop_timeout_s);
+  flags.cache_bytes = std::uint64_t{FLAGS_cache_mb} << 20;
+  flags.write_buffer_bytes = std::uint64_t{FLAGS_write_buffer_mb} << 20;
+  flags.log_bytes = std::uint64_t{FLAGS_log_mb} << 20;
+  flags.log_segment_bytes = std::uint64_t{FLAGS_log_segment_mb} << 20;
+  return flags;
+}
+
+}  // namespace ringfort::server

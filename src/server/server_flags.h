@@ -1,0 +1,34 @@
+// The words that ringfortd is started with.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "base/ids.h"
+#include "ringfort/status.h"
+#include "wal/wal.h"
+
+namespace ringfort::server {
+
+struct ServerFlags {
+  std::string config;
+  NodeId node;
+  std::string data_dir;
+  wal::Durability durability = wal::Durability::kSynced;
+  bool lease_reads = true;
+  int io_threads = 1;
+  std::chrono::milliseconds lease{200};
+  std::chrono::milliseconds heartbeat_interval{50};
+  std::chrono::milliseconds election_timeout{600};
+  std::chrono::milliseconds stop_timeout{30'000};
+  std::uint64_t cache_bytes = 0;
+  std::uint64_t write_buffer_bytes = 0;
+  std::uint64_t log_bytes = 0;
+  std::uint64_t log_segment_bytes = 0;
+};
+
+/// kInvalidArgument, in one line, for words that are wrong. Prints and exits with 0 on --help and --version.
+Result<ServerFlags> ParseServerFlags(int argc, char** argv);
+
+}  // namespace ringfort::server
