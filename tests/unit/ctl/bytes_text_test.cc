@@ -1,0 +1,69 @@
+#include "tools/ctl/bytes_text.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tools/cli/errors.h"
+#include "tools/cli/utf8.h"
+
+namespace ringfort::ctl {
+namespace {
+
+TEST(Base64, TestVectorsOfRfc4648Section10) {
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) {
+    EXPECT_EQ(ToBase64(bytes), text);
+    EXPECT_EQ(FromBase64(text), bytes);
+  }
+}
+
+TEST(Base64, RefusesWhatItWouldNotWrite) {
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "=", "====", "Z===", "Zg==Zg==", "Zm9v\n",
+                           "Zm9-", "Zh==", "Zm9=", "Z=9v", " Zg="}) {
+    EXPECT_EQ(FromBase64(text), std::nullopt) << text;
+  }
+}
+
+TEST(Base64AndHex, BringRandomBytesBack) {
+  std::mt19937_64 random(7);
+  for (std::size_t size = 0; size < 200; ++size) {
+    std::string bytes(size, '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random());
+    EXPECT_EQ(FromBase64(ToBase64(bytes)), bytes);
+    EXPECT_EQ(FromHex(ToHex(bytes)), bytes);
+  }
+}
+
+TEST(Hex, TakesBothCasesAndNothingElse) {
+  EXPECT_EQ(FromHex("00fFAb"), std::string("\x00\xff\xab", 3));
+  for (const char* text : {"0", "0g", "0x10", " 00", "a-"})
+    EXPECT_EQ(FromHex(text), std::nullopt) << text;
+}
+
+TEST(Utf8, FollowsTheTableOfRfc3629Section4) {
+  for (const char* text : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(cli::IsUtf8(text)) << testing::PrintToString(text);
+  }
+  for (const char* text :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff", "a\xc2z"}) {
+    EXPECT_FALSE(cli::IsUtf8(text)) << testing::PrintToString(text);
+  }
+}
+
+TEST(Printable, ShowsOneShortLine) {
+  EXPECT_EQ(cli::Printable("user:é"), "user:é");
+  EXPECT_EQ(cli::Printable(std::string("a\n\0\xff", 4)), "a\\x0a\\x00\\xff");
+  EXPECT_EQ(cli::Printable(std::string(100, 'x')), std::string(64, 'x') + "...");
+}
+
+}  // namespace
+}  // namespace ringfort::ctl

@@ -1,0 +1,247 @@
+// ringfortctl's commands as a user types them, against a cluster in memory.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "tests/unit/ctl/memory_client.h"
+#include "tests/unit/ctl/survey_samples.h"
+#include "tools/ctl/json_bytes.h"
+#include "tools/ctl/program.h"
+
+namespace ringfort::ctl {
+namespace {
+
+using ringfort::testing::ScopedCluster;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+struct Outcome {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+Outcome Ctl(const std::vector<std::string>& args) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Terminal terminal{.out = out, .err = err};
+  const int code = Main(args, terminal);
+  return {code, out.str(), err.str()};
+}
+
+class Commands : public ::testing::Test {
+ protected:
+  Commands() {
+    cluster_->map = survey::SampleMap();
+    for (std::uint32_t node : {1, 2, 3}) cluster_->nodes[node] = survey::SampleStatus(node);
+  }
+  ~Commands() override { ::unlink(path_.c_str()); }
+
+  std::string File(const std::string& bytes) {
+    std::ofstream(path_, std::ios::binary) << bytes;
+    return path_;
+  }
+  std::string Content() {
+    std::ostringstream bytes;
+    bytes << std::ifstream(path_, std::ios::binary).rdbuf();
+    return bytes.str();
+  }
+  std::string ValueOf(const Key& key) {
+    const auto found = cluster_->entries.find(key);
+    return found == cluster_->entries.end() ? "(none)" : found->second.value;
+  }
+
+  ScopedCluster cluster_;
+  const std::string path_ = ::testing::TempDir() + "ctl_commands_" + std::to_string(::getpid());
+};
+
+TEST_F(Commands, PutGetDelete) {
+  EXPECT_EQ(Ctl({"put", "k", "value\n", "--sort-key=s"}).out, "version 1\n");
+  EXPECT_EQ(Ctl({"get", "k", "--sort-key=s"}).out, "value\n");
+  EXPECT_EQ(Ctl({"get", "k", "--sort-key=s", "--format=json"}).out,
+            "{\"key\":\"k\",\"sort_key\":\"s\",\"value\":\"value\\n\",\"version\":1}\n");
+  EXPECT_EQ(Ctl({"delete", "k", "--sort-key=s", "--format=json"}).out, "{\"version\":2}\n");
+  const Outcome missing = Ctl({"get", "k", "--sort-key=s"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, StartsWith("error: get k: not found ("));
+}
+
+TEST_F(Commands, CarryAnyBytes) {
+  EXPECT_EQ(Ctl({"put", "00ff", "fe0a", "--hex"}).code, 0);
+  EXPECT_EQ(ValueOf(Key(std::string("\0\xff", 2))), "\xfe\n");
+  EXPECT_EQ(Ctl({"get", "--hex", "00FF"}).out, "fe0a");
+  EXPECT_EQ(Ctl({"put", "k", "--file=" + File(std::string("\0x\n", 3))}).code, 0);
+  EXPECT_EQ(Ctl({"get", "k"}).out, std::string("\0x\n", 3));
+  const Outcome wrong = Ctl({"get", "--hex", "xyz"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("is not hexadecimal"));
+}
+
+TEST_F(Commands, PutUnderConditions) {
+  EXPECT_EQ(Ctl({"put", "k", "a", "--if-absent"}).code, 0);
+  EXPECT_EQ(Ctl({"put", "k", "b", "--if-absent"}).code, 1);
+  EXPECT_EQ(Ctl({"put", "k", "b", "--if-version=1"}).code, 0);
+  EXPECT_EQ(Ctl({"put", "k", "c", "--if-version=1"}).code, 1);
+  EXPECT_EQ(ValueOf(Key("k")), "b");
+}
+
+TEST_F(Commands, PutTakesOneValue) {
+  EXPECT_EQ(Ctl({"put", "k"}).code, 2);
+  const Outcome twice = Ctl({"put", "k", "secret", "--file=x"});
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_THAT(twice.err, Not(HasSubstr("secret")));
+}
+
+TEST_F(Commands, ScanPrintsAllPages) {
+  for (const char* sort_key : {"a", "b", "c", "d", "x\ty"}) {
+    cluster_->entries[Key("k", sort_key)] = {"v", 1};
+  }
+  EXPECT_EQ(Ctl({"scan", "k"}).out, "a\tv\nb\tv\nc\tv\nd\tv\nx\\ty\tv\n");
+  EXPECT_EQ(Ctl({"scan", "k", "--reverse", "--end=x", "--begin=b"}).out, "d\tv\nc\tv\nb\tv\n");
+  const Outcome limited = Ctl({"scan", "k", "--limit=4"});
+  EXPECT_EQ(limited.out, "a\tv\nb\tv\nc\tv\nd\tv\n");
+  EXPECT_THAT(limited.err, HasSubstr("--limit"));
+  const Json json = Json::parse(Ctl({"scan", "k", "--limit=2", "--format=json"}).out);
+  EXPECT_EQ(json["entries"].size(), 2U);
+  EXPECT_EQ(json["entries"][1]["sort_key"], "b");
+  EXPECT_EQ(json["more"], true);
+}
+
+TEST_F(Commands, ImportReportsBadLinesAndGoesOn) {
+  const Outcome outcome = Ctl({"import", File("a\t1\nbad\n\nb\t2\n\tno key\nc\t3\\n")});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(ValueOf(Key("a")), "1");
+  EXPECT_EQ(ValueOf(Key("b")), "2");
+  EXPECT_EQ(ValueOf(Key("c")), "3\n");
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("line 2: has 1 columns, not 2"));
+  EXPECT_THAT(outcome.err, HasSubstr("line 5: the shard key"));
+  EXPECT_THAT(outcome.err, HasSubstr("imported 3 entries"));
+  EXPECT_THAT(outcome.err, HasSubstr("2 lines were bad, 0 were not stored"));
+}
+
+TEST_F(Commands, ImportShowsTwentyTroublesAndCountsAll) {
+  std::string lines;
+  for (int i = 0; i < 50; ++i) lines += "bad\n";
+  const Outcome outcome = Ctl({"import", File(lines)});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("line 20: "));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("line 21: ")));
+  EXPECT_THAT(outcome.err, HasSubstr("50 lines were bad"));
+}
+
+TEST_F(Commands, ImportLetsTheLaterLineOfAKeyWin) {
+  std::string lines;
+  for (int i = 0; i < 2000; ++i)
+    lines += "k" + std::to_string(i % 7) + "\t" + std::to_string(i) + "\n";
+  EXPECT_EQ(Ctl({"import", File(lines), "--in_flight=100"}).code, 0);
+  for (int key = 0; key < 7; ++key) {
+    const int last = 1999 - (1999 - key) % 7;
+    EXPECT_EQ(ValueOf(Key("k" + std::to_string(key))), std::to_string(last));
+  }
+  EXPECT_FALSE(cluster_->key_was_twice_in_flight);
+}
+
+TEST_F(Commands, ImportBoundsWhatIsInFlight) {
+  std::string lines;
+  for (int i = 0; i < 2000; ++i) lines += "k" + std::to_string(i) + "\tv\n";
+  EXPECT_EQ(Ctl({"import", File(lines), "--in_flight=16"}).code, 0);
+  EXPECT_EQ(cluster_->entries.size(), 2000U);
+  EXPECT_LE(cluster_->in_flight_most, 16U);
+}
+
+TEST_F(Commands, ImportGivesUpWhenTheClusterTakesNothing) {
+  cluster_->failure = Status(Code::kUnavailable, "no node answers (start one)");
+  std::string lines;
+  for (int i = 0; i < 5000; ++i) lines += "k" + std::to_string(i) + "\tv\n";
+  const Outcome outcome = Ctl({"import", File(lines)});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr(": not stored: no node answers"));
+  EXPECT_THAT(outcome.err, HasSubstr("gave up at line"));
+}
+
+TEST_F(Commands, ExportGivesBackWhatImportTook) {
+  std::string tsv;
+  std::string jsonl;
+  for (int i = 10; i < 30; ++i) {
+    const std::string n = std::to_string(i);
+    tsv += "k" + n + "\ts\\t" + n + "\tv\\n\\\\" + n + "\n";
+    jsonl +=
+        "{\"key\":\"k" + n + "\",\"sort_key\":\"s\\t" + n + "\",\"value\":\"v\\n\\\\" + n + "\"}\n";
+  }
+  EXPECT_EQ(Ctl({"import", "--columns=key,sort_key,value", File(tsv)}).code, 0);
+  EXPECT_EQ(cluster_->entries.size(), 20U);
+  EXPECT_EQ(Ctl({"export", "--columns=key,sort_key,value", path_}).code, 0);
+  EXPECT_EQ(Content(), tsv);
+  const Outcome outcome = Ctl({"export", "--format=jsonl", path_});
+  EXPECT_EQ(Content(), jsonl);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, StartsWith("exported 20 entries, "));
+  cluster_->entries.clear();
+  EXPECT_EQ(Ctl({"import", "--format=jsonl", path_}).code, 0);
+  EXPECT_EQ(cluster_->entries.size(), 20U);
+}
+
+TEST_F(Commands, ExportDropsNoSortKey) {
+  cluster_->entries[Key("k", "s")] = {"v", 1};
+  File("before");
+  const Outcome outcome = Ctl({"export", path_});
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("--columns=key,sort_key,value"));
+  EXPECT_EQ(Content(), "before");
+}
+
+TEST_F(Commands, StatusWaitsAndSaysWhatIsMissing) {
+  EXPECT_EQ(Ctl({"status", "--wait=10s"}).code, 0);
+  cluster_->nodes.erase(3);
+  EXPECT_EQ(Ctl({"status", "--wait-primaries=10s"}).code, 0);
+  const Outcome late = Ctl({"status", "--wait=1ms"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_THAT(late.err, StartsWith("error: status: after 1 ms node 3 is down"));
+  const Json json = Json::parse(Ctl({"status", "--format=json"}).out);
+  EXPECT_EQ(json["nodes"][2]["state"], "down");
+}
+
+TEST_F(Commands, RingAndLocateTellWhereThingsAre) {
+  const Json ring = Json::parse(Ctl({"ring", "--format=json"}).out);
+  EXPECT_EQ(ring["shards"], 4);
+  EXPECT_EQ(ring["nodes"][0]["preferred"], 2);
+  EXPECT_EQ(ring["nodes"][0]["ring_share"], 0.5);
+  const Json place = Json::parse(Ctl({"locate", "k", "--format=json"}).out);
+  EXPECT_EQ(place["replicas"].size(), 3U);
+  EXPECT_EQ(place["hash"].get<std::string>().size(), 16U);
+}
+
+TEST_F(Commands, RefuseWrongWordsWithoutACluster) {
+  const Outcome outcome = Ctl({"sttaus"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_EQ(outcome.err,
+            "error: sttaus: there is no such command (did you mean 'status'? ringfortctl help "
+            "lists them)\n");
+  EXPECT_EQ(Ctl({"status", "--wait=never"}).code, 2);
+}
+
+TEST_F(Commands, EveryCommandHasHelp) {
+  for (const CtlCommand& command : ctl::Commands()) {
+    const Outcome outcome =
+        Ctl({"help", command.words.name.substr(0, command.words.name.find(' ')),
+             command.words.name.find(' ') == std::string::npos
+                 ? "more"
+                 : command.words.name.substr(command.words.name.find(' ') + 1)});
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("usage: ringfortctl [FLAGS] " + command.words.name));
+  }
+}
+
+TEST(CommandsWithoutACluster, SayWhoDidNotAnswer) {
+  const Outcome outcome = Ctl({"get", "k", "--seeds=10.9.9.9:1"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.err, "error: get: 10.9.9.9:1 refused the connection (start it)\n");
+}
+
+}  // namespace
+}  // namespace ringfort::ctl

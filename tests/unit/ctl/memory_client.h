@@ -1,0 +1,43 @@
+// A cluster in a std::map, for tests of tools: memory_client.cc defines ringfort::Client on it.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ringfort/admin.h"
+#include "ringfort/client.h"
+
+namespace ringfort::testing {
+
+struct MemoryCluster {
+  std::mutex mutex;
+  // Guarded by mutex.
+  std::map<Key, Found> entries;
+  Version last_version = 0;
+  /// What every call but Connect fails with, while it is not ok.
+  Status failure;
+  ClusterView map;
+  /// A node of the map without a status is down.
+  std::map<std::uint32_t, NodeStatusView> nodes;
+  /// The most puts that were without an answer at one time, and puts of one key at the same time.
+  std::size_t in_flight_most = 0;
+  bool key_was_twice_in_flight = false;
+};
+
+/// The cluster that Client::Connect finds: that of the newest of these that lives.
+class ScopedCluster {
+ public:
+  ScopedCluster();
+  ~ScopedCluster();
+  ScopedCluster(const ScopedCluster&) = delete;
+  ScopedCluster& operator=(const ScopedCluster&) = delete;
+
+  MemoryCluster* operator->() { return &cluster_; }
+
+ private:
+  MemoryCluster cluster_;
+};
+
+}  // namespace ringfort::testing

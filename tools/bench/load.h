@@ -1,0 +1,48 @@
+// ringfort-bench put, get and mixed: a closed loop of so many requests outstanding, and what it
+// measures.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "ringfort/client.h"
+#include "tools/bench/error_counts.h"
+#include "tools/bench/histogram.h"
+#include "tools/cli/command_line.h"
+
+namespace ringfort::bench {
+
+struct LoadOptions {
+  /// Of 100 requests, so many are gets; the rest are puts.
+  std::uint32_t get_percent = 0;
+  std::size_t outstanding = 64;
+  /// Connections; the outstanding requests are spread over them.
+  std::size_t clients = 1;
+  std::uint64_t keys = 0;
+  std::size_t value_bytes = 0;
+  std::chrono::milliseconds warmup{0};
+  std::chrono::milliseconds duration{0};
+  std::uint64_t seed = 1;
+};
+
+struct LoadResult {
+  Histogram latencies;
+  std::uint64_t ok = 0;
+  /// Gets of keys that were not there: the key space was not loaded, or lost.
+  ErrorCounts errors;
+  double seconds = 0;
+};
+
+/// Writes every key once, many at a time. The first error ends it.
+Status LoadKeys(Client& client, const LoadOptions& options);
+
+/// Requests that begin before the warm-up is over are not counted. The outstanding requests
+/// together stay far below ClientOptions::pending_bytes_max: a request that the client refuses at
+/// once would be sent again at once, for ever deeper.
+Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOptions& options);
+
+/// The command: `put`, `get` or `mixed`.
+int RunLoadCommand(const cli::CommandLine& line);
+
+}  // namespace ringfort::bench

@@ -1,0 +1,80 @@
+#include "tools/ctl/progress.h"
+
+#include <algorithm>
+
+#include "tools/cli/numbers.h"
+
+namespace ringfort::ctl {
+namespace {
+
+constexpr std::chrono::milliseconds kBarInterval{100};
+constexpr std::chrono::milliseconds kLineInterval{3000};
+constexpr std::size_t kBarWidth = 30;
+constexpr std::string_view kClearLine = "\r\x1b[K";
+
+double RateOf(const ProgressState& state) {
+  const double seconds =
+      static_cast<double>(std::max<std::int64_t>(state.elapsed.count(), 1)) / 1000;
+  return static_cast<double>(state.entries) / seconds;
+}
+
+std::string RateText(const ProgressState& state) {
+  return cli::CountText(static_cast<std::uint64_t>(RateOf(state))) + "/s";
+}
+
+}  // namespace
+
+std::string ProgressLine(const ProgressState& state) {
+  std::string line;
+  std::optional<double> part;
+  if (state.total_bytes && *state.total_bytes > 0) {
+    // A file may grow while it is read.
+    part =
+        std::min(1.0, static_cast<double>(state.bytes) / static_cast<double>(*state.total_bytes));
+    const auto full = static_cast<std::size_t>(*part * kBarWidth);
+    line = "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "] " +
+           std::to_string(static_cast<int>(*part * 100)) + " %  ";
+  }
+  line += cli::CountText(state.entries) + " entries  " + cli::BytesText(state.bytes) + "  " +
+          RateText(state);
+  if (part && *part > 0) {
+    const double left_ms = static_cast<double>(state.elapsed.count()) * (1 - *part) / *part;
+    line += "  " +
+            cli::DurationText(std::chrono::milliseconds(static_cast<std::int64_t>(left_ms))) +
+            " left";
+  }
+  return line;
+}
+
+std::string SummaryLine(const ProgressState& state) {
+  return cli::CountText(state.entries) + " entries, " + cli::BytesText(state.bytes) + " in " +
+         cli::DurationText(state.elapsed) + " (" + RateText(state) + ")";
+}
+
+Progress::Progress(Terminal& terminal)
+    : terminal_(terminal), start_(Clock::now()), shown_at_(start_) {}
+
+std::chrono::milliseconds Progress::elapsed() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start_);
+}
+
+void Progress::Show(ProgressState state) {
+  const Clock::time_point now = Clock::now();
+  if (now - shown_at_ < (terminal_.err_is_terminal ? kBarInterval : kLineInterval)) return;
+  shown_at_ = now;
+  state.elapsed = elapsed();
+  if (terminal_.err_is_terminal) {
+    terminal_.err << kClearLine << ProgressLine(state) << std::flush;
+    bar_is_shown_ = true;
+  } else {
+    terminal_.err << ProgressLine(state) << std::endl;
+  }
+}
+
+void Progress::Clear() {
+  if (!bar_is_shown_) return;
+  terminal_.err << kClearLine << std::flush;
+  bar_is_shown_ = false;
+}
+
+}  // namespace ringfort::ctl

@@ -1,0 +1,100 @@
+#include "tools/ctl/ring.h"
+
+#include <algorithm>
+#include <string>
+
+#include "tools/cli/errors.h"
+#include "tools/cli/numbers.h"
+#include "tools/ctl/text_table.h"
+
+namespace ringfort::ctl {
+namespace {
+
+constexpr std::size_t kBarWidth = 40;
+
+double ShareOf(std::size_t part, std::size_t all) {
+  return all == 0 ? 0 : static_cast<double>(part) / static_cast<double>(all);
+}
+
+std::size_t ReplicasIn(const survey::Survey& survey) {
+  std::size_t count = 0;
+  for (const ShardView& shard : survey.map.shards) count += shard.replicas.size();
+  return count;
+}
+
+/// `part` of `all` as a bar, in eighths of a cell.
+std::string Bar(std::size_t part, std::size_t most) {
+  static const std::vector<std::string> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const std::size_t eighths = most == 0 ? 0 : part * kBarWidth * 8 / most;
+  std::string bar;
+  for (std::size_t i = 0; i < eighths / 8; ++i) bar += "█";
+  return bar + kEighths[eighths % 8];
+}
+
+}  // namespace
+
+std::vector<Ownership> OwnershipOf(const survey::Survey& survey) {
+  std::vector<Ownership> all;
+  for (const survey::NodeReport& report : survey.nodes) {
+    Ownership& own = all.emplace_back(Ownership{.node = report.node});
+    own.up = report.status.has_value();
+    own.primaries = survey.primaries_of(report.node.id);
+    for (const ShardView& shard : survey.map.shards) {
+      const auto& replicas = shard.replicas;
+      if (!replicas.empty() && replicas.front() == report.node.id) ++own.preferred;
+      if (std::count(replicas.begin(), replicas.end(), report.node.id) > 0) ++own.replicas;
+    }
+  }
+  return all;
+}
+
+Json RingJson(const survey::Survey& survey) {
+  Json json = {{"shards", survey.map.shards.size()}, {"nodes", Json::array()}};
+  for (const Ownership& own : OwnershipOf(survey)) {
+    json["nodes"].push_back({{"id", own.node.id},
+                             {"address", own.node.address},
+                             {"zone", own.node.zone},
+                             {"weight", own.node.weight},
+                             {"state", own.up ? "up" : "down"},
+                             {"preferred", own.preferred},
+                             {"replicas", own.replicas},
+                             {"primaries", own.primaries},
+                             {"ring_share", ShareOf(own.preferred, survey.map.shards.size())},
+                             {"replica_share", ShareOf(own.replicas, ReplicasIn(survey))}});
+  }
+  return json;
+}
+
+void PrintRing(const survey::Survey& survey, std::ostream& out) {
+  const std::vector<Ownership> all = OwnershipOf(survey);
+  const std::size_t shards = survey.map.shards.size();
+  std::size_t most = 0;
+  for (const Ownership& own : all) most = std::max(most, own.preferred);
+  out << "the ring has " << shards
+      << " shards; each node's part of it, by the shards that prefer the"
+      << " node as primary:\n\n";
+  TextTable table(
+      {">node", "zone", ">weight", ">part", "", ">preferred", ">primary now", ">replicas"});
+  for (const Ownership& own : all) {
+    std::string bar = Bar(own.preferred, most);
+    if (!own.up) bar += bar.empty() ? "down" : " down";
+    table.Add({std::to_string(own.node.id), own.node.zone, std::to_string(own.node.weight),
+               cli::FixedText(100 * ShareOf(own.preferred, shards), 1) + " %", bar,
+               std::to_string(own.preferred), std::to_string(own.primaries),
+               std::to_string(own.replicas)});
+  }
+  table.Print(out);
+}
+
+int RunRing(const cli::CommandLine& line, Client& client, Terminal& terminal) {
+  const Result<survey::Survey> survey = survey::Take(client, line.Duration("timeout"));
+  if (!survey.ok()) return cli::Fail(terminal.err, "ring", survey.status());
+  if (line.Text("format") == "json") {
+    terminal.out << RingJson(*survey).dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else {
+    PrintRing(*survey, terminal.out);
+  }
+  return cli::kDone;
+}
+
+}  // namespace ringfort::ctl
