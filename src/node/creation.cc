@@ -126,7 +126,11 @@ void Creation::OnConnected(const env::PeerIdentity& peer, bool has_record) {
     exists_elsewhere_ = true;  // It sends the record to us.
     return;
   }
-  if (!Creates()) return;
+  if (!Creates()) {
+    // The creator may have asked while this link, which the answer takes, was not up.
+    OnQuestion(peer);
+    return;
+  }
   proto::PeerMessage question;
   question.mutable_creation_question();
   doors_.transport->Send(peer.node, env::Lane::kLiveness, question.SerializeAsString());
@@ -145,7 +149,7 @@ void Creation::OnQuestion(const env::PeerIdentity& from) {
 }
 
 void Creation::OnAnswer(const env::PeerIdentity& from, const proto::CreationAnswer& answer) {
-  if (record_ || storing_) return;
+  if (record_ || storing_ || !Creates()) return;
   if (!answer.empty()) {
     exists_elsewhere_ = true;
     return;

@@ -24,38 +24,43 @@ void ShardLoop::Tick() {
   const MonotonicTime now = Now();
   turned_at_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   const bool stalled = doors_.log->stalled_for() > options_.stall_max;
-  for (auto& [shard, replica] : replicas_) {
-    if (stalled && replica->raft().role() == raft::Role::kPrimary) replica->StepDown(now);
-    replica->Tick(now);
+  for (auto& [shard, slot] : slots_) {
+    replica::Replica& replica = *slot.replica;
+    if (stalled && replica.raft().role() == raft::Role::kPrimary) replica.StepDown(now);
+    replica.Tick(now);
   }
   doors_.loop->RunAt(now + options_.tick, [this] { Tick(); });
 }
 
 void ShardLoop::Add(std::unique_ptr<replica::Replica> replica) {
   const ShardId shard = replica->shard();
-  const bool fresh = replicas_.emplace(shard, std::move(replica)).second;
-  RF_CHECK(fresh) << "shard " << shard << " has two replicas";
+  Slot& slot = slots_[shard];
+  RF_CHECK(slot.replica == nullptr) << "shard " << shard << " has two replicas";
+  slot.replica = std::move(replica);
 }
 
 replica::Replica* ShardLoop::Find(ShardId shard) {
-  const auto found = replicas_.find(shard);
-  return found == replicas_.end() ? nullptr : found->second.get();
+  const auto found = slots_.find(shard);
+  return found == slots_.end() ? nullptr : found->second.replica.get();
 }
 
 void ShardLoop::ForEach(const std::function<void(replica::Replica&)>& visit) {
-  for (auto& [shard, replica] : replicas_) visit(*replica);
+  for (auto& [shard, slot] : slots_) visit(*slot.replica);
 }
 
 void ShardLoop::Stop() {
   stopped_ = true;
-  for (auto& [shard, replica] : replicas_) replica->Stop();
+  for (auto& [shard, slot] : slots_) slot.replica->Stop();
 }
 
 // Turns.
 
 void ShardLoop::Wake(replica::Replica* replica) {
   if (stopped_) return;
-  awake_.insert(replica);
+  if (Slot& slot = SlotOf(*replica); !slot.awake) {
+    slot.awake = true;
+    awake_.push_back(&slot);
+  }
   if (turn_posted_) return;
   turn_posted_ = true;
   doors_.loop->Post([this] { RunTurn(); });
@@ -64,14 +69,12 @@ void ShardLoop::Wake(replica::Replica* replica) {
 void ShardLoop::WakeAt(replica::Replica* replica, MonotonicTime when) {
   // The next tick looks at every replica anyway.
   if (stopped_ || when > Now() + options_.tick) return;
-  MonotonicTime& planned = wake_at_.try_emplace(replica, kForever).first->second;
-  if (planned <= when) return;
-  planned = when;
-  doors_.loop->RunAt(when, [this, replica, when] {
-    if (const auto plan = wake_at_.find(replica); plan != wake_at_.end() && plan->second == when) {
-      wake_at_.erase(plan);
-    }
-    if (!stopped_) replica->Tick(Now());
+  Slot* slot = &SlotOf(*replica);
+  if (slot->wake_at <= when) return;
+  slot->wake_at = when;
+  doors_.loop->RunAt(when, [this, slot, when] {
+    if (slot->wake_at == when) slot->wake_at = kForever;
+    if (!stopped_) slot->replica->Tick(Now());
   });
 }
 
@@ -85,10 +88,13 @@ void ShardLoop::RunInPool(env::Task work, env::Task then) {
 void ShardLoop::RunTurn() {
   turn_posted_ = false;
   if (stopped_) return;
-  std::unordered_set<replica::Replica*> awake;
+  std::vector<Slot*> awake;
   awake.swap(awake_);
   replica::Effects effects;
-  for (replica::Replica* replica : awake) replica->Turn(&effects);
+  for (Slot* slot : awake) {
+    slot->awake = false;  // Whoever asks again during its turn gets another.
+    slot->replica->Turn(&effects);
+  }
   Send(std::move(effects.messages));
   if (!effects.updates.empty()) Store(&effects);
 }
@@ -179,12 +185,12 @@ void ShardLoop::OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShar
 
 void ShardLoop::OnNodeGone(NodeId node) {
   const MonotonicTime now = Now();
-  for (auto& [shard, replica] : replicas_) replica->OnNodeGone(node, now);
+  for (auto& [shard, slot] : slots_) slot.replica->OnNodeGone(node, now);
 }
 
 void ShardLoop::OnNodeConnected(NodeId node) {
   const MonotonicTime now = Now();
-  for (auto& [shard, replica] : replicas_) replica->OnNodeConnected(node, now);
+  for (auto& [shard, slot] : slots_) slot.replica->OnNodeConnected(node, now);
 }
 
 void ShardLoop::OnLeads(ShardId shard, std::optional<Term> term) {

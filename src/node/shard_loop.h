@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -86,6 +85,15 @@ class ShardLoop final : public replica::Host {
   void OnFatal(const Status& status) override { doors_.on_fatal(status); }
 
  private:
+  struct Slot {
+    std::unique_ptr<replica::Replica> replica;
+    /// It is in awake_.
+    bool awake = false;
+    /// The earliest timer set for it.
+    MonotonicTime wake_at = kForever;
+  };
+
+  Slot& SlotOf(const replica::Replica& replica) { return slots_.at(replica.shard()); }
   void Tick();
   void RunTurn();
   void Store(replica::Effects* effects);
@@ -93,9 +101,10 @@ class ShardLoop final : public replica::Host {
 
   const ShardLoopOptions options_;
   const Doors doors_;
-  std::unordered_map<ShardId, std::unique_ptr<replica::Replica>> replicas_;
-  std::unordered_set<replica::Replica*> awake_;
-  std::unordered_map<replica::Replica*, MonotonicTime> wake_at_;
+  /// By number, never by address: equal events give equal runs.
+  std::unordered_map<ShardId, Slot> slots_;
+  /// Who gets a turn next, in the order in which they asked.
+  std::vector<Slot*> awake_;
   bool turn_posted_ = false;
   bool stopped_ = false;
   std::atomic<std::int64_t> turned_at_ns_;

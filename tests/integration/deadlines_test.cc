@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/integration/local_cluster.h"
 
@@ -56,7 +57,9 @@ TEST_F(Deadlines, AreKeptWhileAPrimaryIsStopped) {
     });
     KeepsTo(milliseconds(200), [&](milliseconds timeout) {
       auto read = client_->Get(KeyOf(i), {.timeout = timeout});
-      if (read.ok()) EXPECT_TRUE(read->value == "before" || read->value == "during");
+      if (read.ok()) {
+        EXPECT_TRUE(read->value == "before" || read->value == "during");
+      }
     });
   }
   // With time enough every call succeeds: another node leads by then.
@@ -76,11 +79,13 @@ TEST_F(Deadlines, AreKeptWhileAPrimaryIsStopped) {
 
 TEST_F(Deadlines, AreKeptWhileEveryNodeIsStopped) {
   for (std::uint32_t node = 1; node <= 3; ++node) cluster_.Pause(node);
+  std::vector<int> not_applied;
   for (int i = 0; i < 4; ++i) {
     KeepsTo(milliseconds(400), [&](milliseconds timeout) {
       auto put = client_->Put(KeyOf(i), "during", {.timeout = timeout});
       EXPECT_FALSE(put.ok());
-      EXPECT_EQ(put.status().effect(), Effect::kUnknown) << put.status().ToString();
+      EXPECT_NE(put.status().effect(), Effect::kApplied) << put.status().ToString();
+      if (put.status().effect() == Effect::kNotApplied) not_applied.push_back(i);
     });
     KeepsTo(milliseconds(400), [&](milliseconds timeout) {
       EXPECT_FALSE(client_->Get(KeyOf(i), {.timeout = timeout}).ok());
@@ -90,7 +95,12 @@ TEST_F(Deadlines, AreKeptWhileEveryNodeIsStopped) {
     });
   }
   for (std::uint32_t node = 1; node <= 3; ++node) cluster_.Resume(node);
-  EXPECT_TRUE(client_->Put(KeyOf(0), "after", {.timeout = seconds(20)}).ok());
+  EXPECT_TRUE(client_->Put("another key", "after", {.timeout = seconds(20)}).ok());
+  for (const int i : not_applied) {
+    auto read = client_->Get(KeyOf(i), {.timeout = seconds(20)});
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_EQ(read->value, "before") << "said not to be applied, and was";
+  }
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
-#include <sstream>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -99,14 +99,14 @@ Client LocalCluster::Connect(std::chrono::milliseconds timeout) const {
   ClientOptions options;
   options.timeout = timeout;
   for (std::uint32_t node = 1; node <= ports_.size(); ++node) options.seeds.push_back(address(node));
-  Status last;
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    auto client = Client::Connect(options);
-    if (client.ok()) return *std::move(client);
-    last = client.status();
-  }
-  RF_CHECK(false) << "no client: " << last.ToString();
-  std::abort();
+  std::optional<Result<Client>> client;
+  // A node that has just been started still refuses.
+  const bool connected = Eventually(std::chrono::seconds(60), [&] {
+    client.emplace(Client::Connect(options));
+    return client->ok();
+  });
+  RF_CHECK(connected) << "no client: " << client->status().ToString();
+  return **std::move(client);
 }
 
 bool LocalCluster::Serves(Client& client) const {
