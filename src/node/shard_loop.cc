@@ -162,8 +162,7 @@ void ShardLoop::OnHeartbeat(NodeId from, const LedShards& led, const LedShards& 
 void ShardLoop::OnUnlisted(NodeId from, const LedShards& unlisted) {
   const MonotonicTime now = Now();
   for (const auto& [shard, term] : unlisted) {
-    replica::Replica* replica = Find(shard);
-    if (replica != nullptr && replica->raft().term() == term) replica->OnNodeGone(from, now);
+    if (replica::Replica* replica = Find(shard)) replica->OnUnlisted(from, term, now);
   }
 }
 
@@ -185,11 +184,13 @@ void ShardLoop::OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShar
 
 void ShardLoop::OnNodeGone(NodeId node) {
   const MonotonicTime now = Now();
+  gone_.insert(node);
   for (auto& [shard, slot] : slots_) slot.replica->OnNodeGone(node, now);
 }
 
 void ShardLoop::OnNodeConnected(NodeId node) {
   const MonotonicTime now = Now();
+  gone_.erase(node);
   for (auto& [shard, slot] : slots_) slot.replica->OnNodeConnected(node, now);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -81,6 +82,7 @@ class ShardLoop final : public replica::Host {
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const override {
     return doors_.promised_until(node);
   }
+  [[nodiscard]] bool IsGone(NodeId node) const override { return gone_.contains(node); }
   void OnLeads(ShardId shard, std::optional<Term> term) override;
   void OnFatal(const Status& status) override { doors_.on_fatal(status); }
 
@@ -105,6 +107,7 @@ class ShardLoop final : public replica::Host {
   std::unordered_map<ShardId, Slot> slots_;
   /// Who gets a turn next, in the order in which they asked.
   std::vector<Slot*> awake_;
+  std::set<NodeId> gone_;
   bool turn_posted_ = false;
   bool stopped_ = false;
   std::atomic<std::int64_t> turned_at_ns_;

@@ -177,7 +177,6 @@ void Raft::BecomePrimary(MonotonicTime now) {
   const MonotonicTime inherited = voters_bound_;
   role_ = Role::kPrimary;
   primary_ = self_;
-  votes_.clear();
   own_vote_persist_id_ = 0;
   attempts_ = 0;
   commit_from_ = std::max(inherited, bound_);
@@ -194,8 +193,13 @@ void Raft::BecomePrimary(MonotonicTime now) {
     Progress progress;
     progress.next = term_start_;
     progress.heard_at = now;
+    // It voted unsure, so after its start, in this very election: nobody else can have been elected
+    // between.
+    const auto vote = votes_.find(member.id);
+    progress.confirmed = vote != votes_.end() && vote->second.unsure;
     progress_.emplace(member.id, progress);
   });
+  votes_.clear();
   AppendOwn({Entry{term(), term_start_, EntryKind::kNoop, SharedBytes()}});
 }
 

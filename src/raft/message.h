@@ -39,7 +39,8 @@ struct AppendRequest {
   Term previous_term;
   LogIndex commit;
   std::vector<Entry> entries;
-  /// The primary's last index at sending: where an unsure follower has caught up.
+  /// Where an unsure follower has caught up: the primary's last index at sending. 0: not said, for
+  /// nothing shows yet that this primary was not replaced before the follower started.
   LogIndex primary_last;
   /// Every member has the log up to here, synced and committed: nobody will ask for it any more.
   LogIndex everywhere;

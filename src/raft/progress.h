@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
 
@@ -28,8 +29,20 @@ struct Progress {
   /// Whether match counts for commits: not while the follower is unsure.
   bool counted = false;
 
+  /// False: its process is gone, and nothing is sent until there is a new connection.
+  bool connected = true;
+
+  /// Whether this primary is known not to have been replaced before the follower, which says that
+  /// it is unsure, was started: only then may the follower become sure by it (protocols 4).
+  bool confirmed = false;
+  /// The round of probes that will show it; 0: none is wanted.
+  std::uint64_t confirm_round = 0;
+
   /// kProbe: a request is on its way.
   bool probing = false;
+  /// Nothing came in answer to what was sent last: what is sent again carries no entries, lest a
+  /// follower that is frozen or cut off gets them over and over.
+  bool unanswered = false;
   /// Older entries are being read from disk for it.
   bool fetching = false;
   /// kReplicate: what is on its way, by last index of each request.
@@ -61,6 +74,11 @@ struct Progress {
   void ForgetFlights() {
     flights.clear();
     flight_bytes = 0;
+  }
+  /// Another process may run there now.
+  void ForgetConfirmation() {
+    confirmed = false;
+    confirm_round = 0;
   }
   void BecomeProbe() {
     state = State::kProbe;

@@ -102,6 +102,7 @@ void Raft::Tick(MonotonicTime now) {
     waited_ = waited_ || now >= commit_from_;
     AdvanceCommit(now);
     RetryReplication(now);
+    ConfirmToUnsure(now);
     FinishReads(now);
   } else if (now >= election_at_) {
     if (MayVote()) {

@@ -10,9 +10,10 @@
 // The driver, on the one thread that owns the replica, does this after every event:
 //
 //     raft.Step(now, message)            // or Tick, Propose, OnPersisted, OnPromise, ...
-//     publish raft.follows()             // so that heartbeat acknowledgements name the shard if
-//     need be raft.ExtendBound(promised until)   // and only then read what was promised (protocols
-//     2) while (raft.HasReady()) {
+//     if it has become primary: raft.OnGone(member) for every member known to be gone
+//     publish raft.follows()            // so that heartbeat acknowledgements name the shard
+//     raft.ExtendBound(promised until)  // and only then read what was promised (protocols 2)
+//     while (raft.HasReady()) {
 //       Ready ready = raft.TakeReady(now);
 //       send ready.messages
 //       store ready.hard_state, ready.entries;  when synced:
@@ -22,6 +23,12 @@
 //     apply entries up to raft.applicable(), then raft.OnApplied(index)
 //     answer ready.reads once their index is applied
 //     wake up again at raft.next_wakeup(), and at every tick of the node
+//
+// What it relies on: a connection delivers in order, once, a prefix of what was sent, and only to
+// the process that it was made to; what an earlier process of the sender, or an earlier connection,
+// sent is dropped once a newer one is known. Without the order, a late refusal looks like a disk
+// that forgot, and a healthy follower is set aside for the term (OnAppendReply). Without the rest,
+// a process that forgot its vote can be taken for the one that gave it.
 #pragma once
 
 #include <cstddef>
@@ -104,8 +111,14 @@ class Raft {
   void OnPromise(MonotonicTime now, ReplicaId from, Term term, MonotonicTime sent_at);
   /// A member named this shard as not followed; `term` is its own.
   void OnNamed(MonotonicTime now, ReplicaId from, Term term);
-  /// The connection to the member was made anew: what was on its way may be lost.
+  /// The connection to the member was made anew: what was on its way may be lost, and the process
+  /// may be another one.
   void OnConnected(MonotonicTime now, ReplicaId member);
+  /// The member's process is gone (refused on reconnecting, or another boot number; then
+  /// OnConnected follows): nothing is sent to it as a follower until OnConnected. A new primary
+  /// takes all members for connected: call OnGone for every member known to be gone when the
+  /// replica becomes primary.
+  void OnGone(ReplicaId member);
   /// This node may not lead (its disk is stalled): steps down if primary.
   void StepDown(MonotonicTime now);
   /// The replica, or its node, promised not to elect another before `until`.
@@ -183,6 +196,7 @@ class Raft {
   void ReplicateTo(MonotonicTime now, ReplicaId follower, Progress& progress);
   void SendAppend(MonotonicTime now, ReplicaId follower, Progress& progress,
                   std::vector<Entry> entries);
+  void AppendAnew(MonotonicTime now, ReplicaId follower, Progress& progress);
   void AdvanceCommit(MonotonicTime now);
   void CommitTo(LogIndex index);
   void RetryReplication(MonotonicTime now);
@@ -194,6 +208,9 @@ class Raft {
   // reads.cc
   void OnReadProbe(MonotonicTime now, const Message& message, const ReadProbe& probe);
   void OnReadProbeReply(MonotonicTime now, const Message& message, const ReadProbeReply& reply);
+  void StartRound(MonotonicTime now);
+  [[nodiscard]] bool RoundConfirmed(std::uint64_t round) const;
+  void ConfirmToUnsure(MonotonicTime now);
   void StartReadRound(MonotonicTime now);
   void FinishReads(MonotonicTime now);
   [[nodiscard]] MonotonicTime LeaseUntil(MonotonicTime now) const;
@@ -237,7 +254,8 @@ class Raft {
   LogIndex matched_;
   MonotonicTime primary_heard_at_ = kNever;
   bool primary_gone_ = false;
-  /// Unsure: the end of the log of the first primary heard of in this term. Reached: sure again.
+  /// Unsure: the end of the primary's log when it first said so in this term, which it does only
+  /// once it is confirmed (AppendRequest::primary_last). Reached: sure again.
   std::optional<LogIndex> sure_at_;
 
   // Electing.

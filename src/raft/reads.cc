@@ -1,5 +1,6 @@
 // Linearizable reads: by lease where a majority's promises prove that nobody else leads, else by a
-// round of probes (Raft thesis, section 6.4; protocols 3).
+// round of probes (Raft thesis, section 6.4; protocols 3). Such a round also confirms a primary to
+// followers that are unsure (protocols 4).
 #include <algorithm>
 
 #include "raft/quorum.h"
@@ -43,28 +44,51 @@ std::uint64_t Raft::QueueRead(MonotonicTime now) {
   return id;
 }
 
-void Raft::StartReadRound(MonotonicTime now) {
+void Raft::StartRound(MonotonicTime now) {
   ++read_round_;
   read_round_at_ = now;
+  for (const auto& [follower, progress] : progress_) {
+    if (progress.connected) Send(follower, ReadProbe{read_round_});
+  }
+}
+
+bool Raft::RoundConfirmed(std::uint64_t round) const {
+  return QuorumHolds(members(), [&](ReplicaId id) {
+    const auto progress = progress_.find(id);
+    return id == self_ || (progress != progress_.end() && progress->second.read_round >= round);
+  });
+}
+
+void Raft::ConfirmToUnsure(MonotonicTime now) {
+  bool waiting = false;
+  for (auto& [follower, progress] : progress_) {
+    if (progress.confirm_round == 0) continue;
+    if (!RoundConfirmed(progress.confirm_round)) {
+      waiting = true;
+      continue;
+    }
+    progress.confirmed = true;
+    progress.confirm_round = 0;
+    AppendAnew(now, follower, progress);
+  }
+  // A lost probe: a later round confirms whatever an earlier one would have.
+  if (waiting && now - read_round_at_ >= options_.retry_after) StartRound(now);
+}
+
+void Raft::StartReadRound(MonotonicTime now) {
+  StartRound(now);
   for (PendingRead& read : reads_) {
     if (read.round != 0) continue;
     read.round = read_round_;
     read.index = commit_;
   }
-  for (const auto& [follower, progress] : progress_) Send(follower, ReadProbe{read_round_});
 }
 
 void Raft::FinishReads(MonotonicTime now) {
   if (!serving() || reads_.empty()) return;
   const bool lease = HasLease(now);
-  auto confirmed = [this](std::uint64_t round) {
-    return QuorumHolds(members(), [&](ReplicaId id) {
-      const Progress* progress = FindProgress(id);
-      return id == self_ || (progress != nullptr && progress->read_round >= round);
-    });
-  };
   // One round at a time: reads that come meanwhile share the next one.
-  const bool under_way = reads_.front().round != 0 && !confirmed(reads_.front().round);
+  const bool under_way = reads_.front().round != 0 && !RoundConfirmed(reads_.front().round);
   if (!lease && (!under_way || now - read_round_at_ >= options_.retry_after)) {
     const bool waiting = std::any_of(reads_.begin(), reads_.end(),
                                      [](const PendingRead& read) { return read.round == 0; });
@@ -77,7 +101,7 @@ void Raft::FinishReads(MonotonicTime now) {
     }
   }
   while (!reads_.empty() &&
-         (lease || (reads_.front().round != 0 && confirmed(reads_.front().round)))) {
+         (lease || (reads_.front().round != 0 && RoundConfirmed(reads_.front().round)))) {
     const PendingRead read = reads_.front();
     reads_.pop_front();
     ready_reads_.push_back({read.id, lease ? commit_ : read.index});
@@ -98,6 +122,7 @@ void Raft::OnReadProbeReply(MonotonicTime now, const Message& message, const Rea
   }
   progress->heard_at = now;
   progress->read_round = std::max(progress->read_round, reply.round);
+  ConfirmToUnsure(now);
   FinishReads(now);
 }
 

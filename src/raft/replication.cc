@@ -37,10 +37,15 @@ void Raft::Replicate(MonotonicTime now) {
 }
 
 void Raft::ReplicateTo(MonotonicTime now, ReplicaId follower, Progress& progress) {
-  if (progress.state == Progress::State::kSetAside || progress.fetching) return;
+  if (!progress.connected || progress.state == Progress::State::kSetAside) return;
+  if (progress.fetching) return;
   if (progress.next <= log_.base().index) return;  // What it lacks was cut away.
   const bool probe = progress.state == Progress::State::kProbe;
   if (probe && progress.probing) return;
+  if (probe && progress.unanswered) {
+    SendAppend(now, follower, progress, {});
+    return;
+  }
   while (progress.next <= log_.last_index() && progress.flight_bytes < options_.window_bytes_max) {
     std::vector<Entry> entries =
         log_.Cached(progress.next, log_.last_index(), options_.append_bytes_max);
@@ -72,7 +77,7 @@ void Raft::SendAppend(MonotonicTime now, ReplicaId follower, Progress& progress,
   progress.asked_at = now;
   progress.commit_sent = commit_;
   Send(follower, AppendRequest{previous, *previous_term, commit_, std::move(entries),
-                               log_.last_index(), everywhere_});
+                               progress.confirmed ? log_.last_index() : LogIndex(), everywhere_});
 }
 
 void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> entries) {
@@ -80,7 +85,8 @@ void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> e
   if (progress == nullptr || !progress->fetching) return;
   progress->fetching = false;
   progress->asked_at = now;
-  const bool wanted = !entries.empty() && progress->state != Progress::State::kSetAside &&
+  const bool wanted = !entries.empty() && progress->connected &&
+                      progress->state != Progress::State::kSetAside &&
                       entries.front().index == progress->next &&
                       progress->next > log_.base().index &&
                       log_.TermAt(entries.back().index) == std::optional<Term>(entries.back().term);
@@ -91,11 +97,25 @@ void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> e
 
 void Raft::OnConnected(MonotonicTime now, ReplicaId member) {
   (void)now;
+  votes_.erase(member);
   Progress* progress = FindProgress(member);
-  if (progress == nullptr || progress->state == Progress::State::kSetAside) return;
+  if (progress == nullptr) return;
+  progress->connected = true;
+  progress->ForgetConfirmation();
+  if (progress->state == Progress::State::kSetAside) return;
   if (progress->state == Progress::State::kReplicate) progress->BecomeProbe();
   progress->probing = false;
+  progress->unanswered = false;
   replicate_wanted_ = true;
+}
+
+void Raft::OnGone(ReplicaId member) {
+  votes_.erase(member);
+  Progress* progress = FindProgress(member);
+  if (progress == nullptr) return;
+  progress->connected = false;
+  progress->ForgetConfirmation();
+  if (progress->state == Progress::State::kReplicate) progress->BecomeProbe();
 }
 
 void Raft::OnNamed(MonotonicTime now, ReplicaId from, Term term) {
@@ -108,19 +128,35 @@ void Raft::OnNamed(MonotonicTime now, ReplicaId from, Term term) {
   progress->promised_from = kNever;
   // An append, be it empty, makes it follow this primary.
   if (progress->asked_at != kNever && now - progress->asked_at < options_.retry_after / 3) return;
-  if (progress->state == Progress::State::kReplicate && progress->next > log_.base().index) {
-    SendAppend(now, from, *progress, {});
-  } else {
-    progress->probing = false;
-    replicate_wanted_ = true;
+  AppendAnew(now, from, *progress);
+}
+
+void Raft::AppendAnew(MonotonicTime now, ReplicaId follower, Progress& progress) {
+  if (!progress.connected) return;
+  if (progress.state == Progress::State::kReplicate && progress.next > log_.base().index) {
+    SendAppend(now, follower, progress, {});
+    return;
   }
+  progress.unanswered = progress.unanswered || progress.probing;
+  progress.probing = false;
+  replicate_wanted_ = true;
 }
 
 void Raft::OnAppendReply(MonotonicTime now, const Message& message, const AppendReply& reply) {
   Progress* progress = FindProgress(message.from);
   if (progress == nullptr || progress->state == Progress::State::kSetAside) return;
-  progress->heard_at = now;
+  progress->unanswered = false;
   replicate_wanted_ = true;
+  if (!reply.unsure) {
+    progress->ForgetConfirmation();
+  } else if (!progress->confirmed && progress->confirm_round == 0) {
+    StartRound(now);
+    progress->confirm_round = read_round_;
+    ConfirmToUnsure(now);
+  }
+  // Who is unsure and cannot become sure by this primary is no support: without a sure majority it
+  // has to step down, so that all voters together elect anew (protocols 4).
+  if (!reply.unsure || progress->confirmed) progress->heard_at = now;
   if (reply.accepted) {
     if (progress->state == Progress::State::kProbe) {
       progress->state = Progress::State::kReplicate;
@@ -184,14 +220,21 @@ void Raft::CommitTo(LogIndex index) {
 
 void Raft::RetryReplication(MonotonicTime now) {
   for (auto& [follower, progress] : progress_) {
-    if (progress.state == Progress::State::kSetAside || progress.fetching) continue;
+    if (!progress.connected || progress.state == Progress::State::kSetAside) continue;
+    if (progress.fetching) continue;
     if (progress.next <= log_.base().index) continue;  // What it lacks was cut away.
     const bool overdue =
         progress.asked_at == kNever || now - progress.asked_at >= options_.retry_after;
     if (progress.state == Progress::State::kProbe) {
-      if (overdue) progress.probing = false;
+      if (overdue && progress.probing) {
+        progress.probing = false;
+        progress.unanswered = true;
+      }
     } else if (!progress.flights.empty()) {
-      if (overdue) progress.BecomeProbe();
+      if (overdue) {
+        progress.BecomeProbe();
+        progress.unanswered = true;
+      }
     } else if (progress.commit_sent < commit_ || (overdue && progress.commit_known < commit_)) {
       SendAppend(now, follower, progress, {});
     }
@@ -213,7 +256,7 @@ void Raft::OnAppendRequest(MonotonicTime now, const Message& message,
                            const AppendRequest& request) {
   if (role_ == Role::kPrimary) return;  // Nobody else leads in this term.
   HeardOfPrimary(now, message.from);
-  if (unsure() && !sure_at_) sure_at_ = request.primary_last;
+  if (unsure() && !sure_at_ && request.primary_last > LogIndex()) sure_at_ = request.primary_last;
   if (!unsure() && follows_ != std::optional<Term>(term())) follow_wanted_ = true;
   everywhere_ = std::max(everywhere_, std::min(request.everywhere, log_.last_index()));
 
@@ -283,7 +326,9 @@ void Raft::BecomeSureIfCaughtUp() {
   if (!unsure() || role_ != Role::kFollower || !sure_at_) return;
   if (matched_ < *sure_at_ || durable_ < *sure_at_) return;
   hard_state_.unsure = false;
-  hard_state_changed_ = true;
+  // A vote given in this term and forgotten must not be given again, and nobody but the primary can
+  // need it any more.
+  SetHardState(term(), primary_);
   sure_at_.reset();
   follow_wanted_ = true;
   AcceptUpTo(matched_);

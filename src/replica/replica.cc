@@ -82,7 +82,15 @@ void Replica::OnNamed(NodeId from, Term term, MonotonicTime now) {
 
 void Replica::OnNodeGone(NodeId node, MonotonicTime now) {
   const ReplicaId id = ReplicaOn(node);
-  if (id == ReplicaId() || id != raft_.primary()) return;
+  if (id == ReplicaId()) return;
+  raft_.OnGone(id);
+  if (id != raft_.primary()) return;
+  raft_.OnPrimaryGone(now);
+  host_->WakeAt(this, raft_.next_wakeup());
+}
+
+void Replica::OnUnlisted(NodeId node, Term term, MonotonicTime now) {
+  if (term != raft_.term() || node != NodeOf(raft_.primary())) return;
   raft_.OnPrimaryGone(now);
   host_->WakeAt(this, raft_.next_wakeup());
 }
@@ -159,6 +167,9 @@ void Replica::PublishRole(MonotonicTime now) {
   if (leads_) {
     last_stamp_ = std::max(last_stamp_, session_time_);
     stamped_at_ = now;
+    for (const NodeId node : PeerNodes()) {
+      if (host_->IsGone(node)) raft_.OnGone(ReplicaOn(node));
+    }
   }
   host_->OnLeads(shard_, leads_);
 }

@@ -69,6 +69,8 @@ class Host {
   virtual void RunInPool(env::Task work, env::Task then) = 0;
   /// Until when this node has promised that node, by heartbeat acknowledgements, not to elect another.
   [[nodiscard]] virtual MonotonicTime PromisedUntil(NodeId node) const = 0;
+  /// Whether the node's process is known to be gone.
+  [[nodiscard]] virtual bool IsGone(NodeId node) const = 0;
   /// The replica now leads in `term`, or no longer leads (none).
   virtual void OnLeads(ShardId shard, std::optional<Term> term) = 0;
   /// Nobody knows what the disk kept: the node must stop.
@@ -101,8 +103,10 @@ class Replica {
   void OnHeartbeat(NodeId primary, Term term, MonotonicTime now);
   void OnPromise(NodeId from, Term term, MonotonicTime sent_at, MonotonicTime now);
   void OnNamed(NodeId from, Term term, MonotonicTime now);
-  /// The node's process is gone, or it no longer lists this shard as led.
+  /// The node's process is gone.
   void OnNodeGone(NodeId node, MonotonicTime now);
+  /// The node led this shard in `term` and no longer lists it.
+  void OnUnlisted(NodeId node, Term term, MonotonicTime now);
   void OnNodeConnected(NodeId node, MonotonicTime now);
   void StepDown(MonotonicTime now);
   /// The data up to `flushed` is in files: forgets the log up to there, as far as nobody needs it.

@@ -76,6 +76,7 @@ void EncodeBody(const raft::AppendRequest& body, proto::RaftMessage* out) {
   to->set_previous_term(body.previous_term.value());
   to->set_commit(body.commit.value());
   to->set_primary_last(body.primary_last.value());
+  to->set_everywhere(body.everywhere.value());
   to->mutable_entries()->Reserve(static_cast<int>(body.entries.size()));
   for (const raft::Entry& entry : body.entries) {
     proto::LogEntry* one = to->add_entries();
@@ -111,6 +112,7 @@ Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
   body.previous_term = Term(in->previous_term());
   body.commit = LogIndex(in->commit());
   body.primary_last = LogIndex(in->primary_last());
+  body.everywhere = LogIndex(in->everywhere());
   if ((body.previous_index == LogIndex(0)) != (body.previous_term == Term(0))) {
     return Bad("whose previous entry has an index or a term of 0, but not both");
   }

@@ -58,7 +58,11 @@ void Story::Drive(std::uint32_t id, What what) {
   Node& node = nodes_.at(id);
   RF_CHECK(node.raft != nullptr) << "node " << id << " is down";
   Raft& raft = *node.raft;
+  const bool led = raft.role() == Role::kPrimary;
   what(raft);
+  if (!led && raft.role() == Role::kPrimary) {
+    for (const std::uint32_t gone : node.gone) raft.OnGone(ReplicaId(gone));
+  }
   raft.ExtendBound(node.promised_until);
   do {
     while (raft.HasReady()) {
@@ -252,6 +256,8 @@ void Story::TellConnected(std::uint32_t id) {
   cut_off_.erase(id);
   for (auto& [each, node] : nodes_) {
     if (each == id || node.raft == nullptr) continue;
+    node.gone.erase(id);
+    nodes_.at(id).gone.erase(each);
     Drive(each, [&](Raft& raft) { raft.OnConnected(now_, ReplicaId(id)); });
     if (nodes_.at(id).raft == nullptr) continue;
     Drive(id, [&, peer = each](Raft& raft) { raft.OnConnected(now_, ReplicaId(peer)); });
@@ -270,13 +276,17 @@ void Story::Crash(std::uint32_t id) {
   node.storing.clear();
   node.fetches.clear();
   node.promised_until = kNever;
+  node.gone.clear();
   Forget(id, /*sent=*/false);
 }
 
-void Story::Gone(std::uint32_t primary, std::uint32_t at) {
+void Story::Gone(std::uint32_t id, std::uint32_t at) {
+  nodes_.at(at).gone.insert(id);
   Drive(at, [&](Raft& raft) {
-    if (raft.primary() == ReplicaId(primary)) raft.OnPrimaryGone(now_);
+    raft.OnGone(ReplicaId(id));
+    if (raft.primary() == ReplicaId(id)) raft.OnPrimaryGone(now_);
   });
+  if (nodes_.at(at).raft->role() == Role::kPrimary) return;
   out_ << at << " wakes in at most " << Milliseconds(nodes_.at(at).raft->next_wakeup() - now_) + 1
        << "ms\n";
 }

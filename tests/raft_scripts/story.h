@@ -27,6 +27,7 @@ class Story {
     std::deque<Ready> storing;
     std::deque<Fetch> fetches;
     MonotonicTime promised_until = kNever;
+    std::set<std::uint32_t> gone;  ///< The nodes that it heard are gone.
     std::string shown;
   };
   using Link = std::pair<std::uint32_t, std::uint32_t>;
@@ -49,7 +50,7 @@ class Story {
   void TellConnected(std::uint32_t id);
   void Forget(std::uint32_t id, bool sent);
   void Crash(std::uint32_t id);
-  void Gone(std::uint32_t primary, std::uint32_t at);
+  void Gone(std::uint32_t id, std::uint32_t at);
   void CutLog(std::uint32_t id, LogIndex index);
   /// The nodes named; all that are up, if none is.
   [[nodiscard]] std::set<std::uint32_t> ReadNodes(std::istringstream& words) const;

@@ -128,6 +128,7 @@ void Cluster::Start(NodeIndex n) {
   node.followed_node.assign(kShards, n);
   node.terms.assign(kShards, Term());
   node.promised_until.assign(nodes_.size(), kNever);
+  node.peer_gone.assign(nodes_.size(), false);
   node.next_sequence.assign(nodes_.size(), 1);
   node.sent.assign(nodes_.size(), {});
   Trace("node ", n + 1, " starts, boot ", node.boot);
@@ -159,12 +160,12 @@ void Cluster::StartTicking(NodeIndex n) {
   }
 }
 
-void Cluster::Crash(NodeIndex n) {
+void Cluster::Crash(NodeIndex n, bool loses) {
   Node& node = nodes_[n];
   node.up = false;
   // Of the write in flight, a part may have reached the disk.
   std::size_t kept = random_.Below(node.storing.size() + 1);
-  const bool torn = kept < node.storing.size() && Chance(0.3);
+  const bool torn = loses || (kept < node.storing.size() && Chance(0.3));
   for (std::size_t i = 0; i < kept; ++i) {
     const Store& store = node.storing[i];
     node.shards[store.shard].disk.Store(store.ready.hard_state, store.ready.entries);
@@ -182,7 +183,7 @@ void Cluster::Crash(NodeIndex n) {
         if (&other != &node && other.shards[s].disk.hard_state().unsure) ++unsure;
       }
       const bool may_lose = unsure <= (nodes_.size() - 1) / 2;
-      const std::size_t records = may_lose ? random_.Below(4) : 0;
+      const std::size_t records = !may_lose ? 0 : loses ? 4 : random_.Below(4);
       shard.disk.Tear(records, keep);
       lost = records > 0;
     }
@@ -198,17 +199,18 @@ void Cluster::Drive(NodeIndex n, std::size_t s,
   Node& node = nodes_[n];
   Raft& raft = *node.shards[s].raft;
   const MonotonicTime now = Clock(node);
+  const bool led = raft.role() == Role::kPrimary;
   what(raft, now);
+  for (NodeIndex peer = 0; !led && raft.role() == Role::kPrimary && peer < nodes_.size(); ++peer) {
+    if (node.peer_gone[peer]) raft.OnGone(IdOf(peer));
+  }
   do {
     Publish(n, s);
     while (raft.HasReady()) {
       Ready ready = raft.TakeReady(now);
       for (const Message& message : ready.messages) {
         const NodeIndex to = NodeOf(message.to);
-        Transmit(n, to, [this, to, s, message] {
-          Trace("node ", to + 1, " shard ", s, " gets ", ToText(message));
-          Drive(to, s, [&](Raft& r, MonotonicTime at) { r.Step(at, message); });
-        });
+        Transmit(n, to, [this, to, s, message] { OnMessage(to, s, message); });
       }
       for (const Fetch& fetch : ready.fetches) FetchEntries(n, s, fetch);
       for (const ReadyRead& read : ready.reads) {
@@ -306,6 +308,16 @@ void Cluster::CheckStep(NodeIndex n, std::size_t s) {
   }
 }
 
+void Cluster::OnMessage(NodeIndex n, std::size_t s, const Message& message) {
+  Trace("node ", n + 1, " shard ", s, " gets ", ToText(message));
+  const Raft& raft = *nodes_[n].shards[s].raft;
+  if (raft.unsure() && std::holds_alternative<AppendRequest>(message.body) &&
+      message.term == raft.term() && invariants_[s].newest_primary() > message.term) {
+    ++old_primaries_heard_;
+  }
+  Drive(n, s, [&](Raft& r, MonotonicTime now) { r.Step(now, message); });
+}
+
 void Cluster::Queue(NodeIndex n, std::size_t s, Ready ready) {
   invariants_[s].OnStored(*nodes_[n].shards[s].raft, ready.entries);
   nodes_[n].store_queue.push_back(Store{s, std::move(ready)});
@@ -335,10 +347,7 @@ void Cluster::FinishSync(NodeIndex n) {
     const std::size_t s = store.shard;
     for (const Message& message : store.ready.messages_after_sync) {
       const NodeIndex to = NodeOf(message.to);
-      Transmit(n, to, [this, to, s, message] {
-        Trace("node ", to + 1, " shard ", s, " gets ", ToText(message));
-        Drive(to, s, [&](Raft& r, MonotonicTime at) { r.Step(at, message); });
-      });
+      Transmit(n, to, [this, to, s, message] { OnMessage(to, s, message); });
     }
     Drive(n, s,
           [&](Raft& raft, MonotonicTime now) { raft.OnPersisted(now, store.ready.persist_id); });

@@ -38,6 +38,8 @@ class Cluster {
   [[nodiscard]] std::size_t committed() const;
   [[nodiscard]] std::size_t lease_reads() const { return lease_reads_; }
   [[nodiscard]] std::size_t round_reads() const { return round_reads_; }
+  /// How often a replica that is unsure heard a primary that had been replaced.
+  [[nodiscard]] std::size_t old_primaries_heard() const { return old_primaries_heard_; }
 
  private:
   using NodeIndex = std::size_t;
@@ -114,6 +116,7 @@ class Cluster {
     std::vector<NodeIndex> followed_node;
     std::vector<MonotonicTime> promised_until;  ///< By the node that it was promised to.
     std::vector<std::uint64_t> peer_boot;
+    std::vector<bool> peer_gone;  ///< Known to be gone, until there is a connection again.
     std::vector<std::uint64_t> next_sequence;
     std::vector<std::map<std::uint64_t, SentHeartbeat>> sent;
     /// Acknowledgements under way on another thread: what remains to be done of each.
@@ -139,7 +142,8 @@ class Cluster {
 
   // A node's life.
   void Start(NodeIndex node);
-  void Crash(NodeIndex node);
+  /// `loses`: the end of its log is torn, whatever was under way.
+  void Crash(NodeIndex node, bool loses = false);
   void StartTicking(NodeIndex node);
   [[nodiscard]] Members MembersOf(std::size_t shard) const;
   [[nodiscard]] static ReplicaId IdOf(NodeIndex node) {
@@ -164,6 +168,7 @@ class Cluster {
   void Transmit(NodeIndex from, NodeIndex to, Action receive);
   void Reconnect(NodeIndex a, NodeIndex b);
   void TellGone(NodeIndex node, NodeIndex gone);
+  void OnMessage(NodeIndex node, std::size_t shard, const Message& message);
 
   // Liveness per pair of nodes (protocols 2).
   void SendHeartbeats(NodeIndex node);
@@ -178,6 +183,8 @@ class Cluster {
   void Write(NodeIndex node, std::size_t shard);
   void Flush();
   void Misfortune();
+  void CutOff(NodeIndex node, NodeIndex peer, bool both_ways, Duration length);
+  void ForgetBesideAnOldPrimary(NodeIndex primary, NodeIndex forgetful);
   bool Healthy(std::string* why);
 
   Random random_;
@@ -205,6 +212,7 @@ class Cluster {
   std::uint64_t next_command_ = 1;
   std::size_t lease_reads_ = 0;
   std::size_t round_reads_ = 0;
+  std::size_t old_primaries_heard_ = 0;
   std::deque<std::string> recent_;
 };
 

@@ -53,9 +53,11 @@ void Cluster::Reconnect(NodeIndex a, NodeIndex b) {
     AfterOn(node, Between(microseconds(100), milliseconds(10)), [this, node = node, peer = peer] {
       const bool reborn = nodes_[node].peer_boot[peer] < nodes_[peer].boot;
       nodes_[node].peer_boot[peer] = nodes_[peer].boot;
+      nodes_[node].peer_gone[peer] = !nodes_[peer].up;
       for (std::size_t s = 0; s < kShards; ++s) {
         Drive(node, s, [&](Raft& raft, MonotonicTime now) {
-          raft.OnConnected(now, IdOf(peer));
+          if (reborn || !nodes_[peer].up) raft.OnGone(IdOf(peer));
+          if (nodes_[peer].up) raft.OnConnected(now, IdOf(peer));
           if (reborn && raft.primary() == IdOf(peer)) raft.OnPrimaryGone(now);
         });
       }
@@ -66,8 +68,11 @@ void Cluster::Reconnect(NodeIndex a, NodeIndex b) {
 void Cluster::TellGone(NodeIndex n, NodeIndex gone) {
   if (!nodes_[n].up) return;
   AfterOn(n, Between(microseconds(100), milliseconds(10)), [this, n, gone] {
+    const bool down = !nodes_[gone].up;
+    nodes_[n].peer_gone[gone] = nodes_[n].peer_gone[gone] || down;
     for (std::size_t s = 0; s < kShards; ++s) {
       Drive(n, s, [&](Raft& raft, MonotonicTime now) {
+        if (down) raft.OnGone(IdOf(gone));
         if (raft.primary() == IdOf(gone)) raft.OnPrimaryGone(now);
       });
     }
@@ -127,8 +132,15 @@ void Cluster::Flush() {
       Shard& shard = nodes_[n].shards[s];
       shard.disk.Flush(shard.raft->applied());
       LogIndex cut = std::min(shard.raft->everywhere(), shard.disk.flushed());
-      // Without snapshots, what a torn disk lost must stay somewhere.
-      for (const Node& other : nodes_) cut = std::min(cut, other.shards[s].disk.last());
+      // Without snapshots, what a torn disk lost must stay somewhere, whatever an old primary wrote
+      // in its place.
+      for (const Node& other : nodes_) {
+        const SimulatedDisk& disk = other.shards[s].disk;
+        while (cut > shard.raft->log().base().index && cut >= disk.first() &&
+               (disk.last() < cut || disk.Find(cut)->term != shard.raft->log().TermAt(cut))) {
+          cut = cut - 1;
+        }
+      }
       if (Chance(0.5) && cut > shard.raft->log().base().index) {
         shard.raft->Cut(cut);
         shard.disk.Cut(cut);
@@ -147,7 +159,7 @@ void Cluster::Misfortune() {
   const Duration length =
       Between(milliseconds(5), Chance(0.3) ? milliseconds(1500) : milliseconds(300));
   Node& node = nodes_[n];
-  switch (random_.Below(9)) {
+  switch (random_.Below(10)) {
     case 0:
     case 1:
       if (!node.up) break;
@@ -180,13 +192,7 @@ void Cluster::Misfortune() {
     case 5: {  // One link, one way or both; or the whole node.
       const std::uint64_t kind = random_.Below(4);
       for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
-        if (peer == n || (kind < 2 && peer != other)) continue;
-        cut_[n][peer] = true;
-        if (kind != 0) cut_[peer][n] = true;
-        After(length, [this, n, peer] {
-          cut_[n][peer] = cut_[peer][n] = false;
-          Reconnect(n, peer);
-        });
+        if (peer != n && (kind >= 2 || peer == other)) CutOff(n, peer, kind != 0, length);
       }
       Trace("node ", n + 1, kind < 2 ? " loses a link" : " is cut off");
       break;
@@ -194,6 +200,11 @@ void Cluster::Misfortune() {
     case 6: Reconnect(n, other); break;
     case 7:
       TellGone(n, other);  // Wrongly, as likely as not.
+      break;
+    case 8:
+      if (node.up && nodes_[other].up && node.shards[0].raft->serving()) {
+        ForgetBesideAnOldPrimary(n, other);
+      }
       break;
     default:
       if (!node.up) break;
@@ -208,6 +219,37 @@ void Cluster::Misfortune() {
       break;
   }
   After(Between(Duration(1), 2 * misfortune_pause_), [this] { Misfortune(); });
+}
+
+void Cluster::CutOff(NodeIndex n, NodeIndex peer, bool both_ways, Duration length) {
+  cut_[n][peer] = true;
+  if (both_ways) cut_[peer][n] = true;
+  After(length, [this, n, peer] {
+    cut_[n][peer] = cut_[peer][n] = false;
+    Reconnect(n, peer);
+  });
+}
+
+// The primary is cut off, the others are told that it is gone and elect another; then one of them
+// forgets that, and hears the old primary alone.
+void Cluster::ForgetBesideAnOldPrimary(NodeIndex primary, NodeIndex forgetful) {
+  Trace("node ", primary + 1, " is cut off, node ", forgetful + 1, " will forget");
+  const Duration until_it_forgets = Between(milliseconds(30), options_.election_timeout * 2 / 3);
+  const Duration alone = Between(milliseconds(50), milliseconds(300));
+  for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
+    if (peer == primary) continue;
+    TellGone(peer, primary);
+    CutOff(primary, peer, /*both_ways=*/true,
+           peer == forgetful ? until_it_forgets : until_it_forgets + alone);
+  }
+  After(until_it_forgets, [this, primary, forgetful, alone] {
+    if (!nodes_[forgetful].up) return;
+    Crash(forgetful, /*loses=*/true);
+    for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
+      if (peer != primary && peer != forgetful) CutOff(forgetful, peer, /*both_ways=*/true, alone);
+    }
+    Start(forgetful);
+  });
 }
 
 // Afterwards.

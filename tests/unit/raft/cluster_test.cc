@@ -38,6 +38,7 @@ TEST_P(RandomCluster, KeepsItsPromisesAndComesBack) {
   std::size_t committed = 0;
   std::size_t lease_reads = 0;
   std::size_t round_reads = 0;
+  std::size_t old_primaries_heard = 0;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     std::snprintf(
         running, sizeof(running),
@@ -53,6 +54,7 @@ TEST_P(RandomCluster, KeepsItsPromisesAndComesBack) {
     committed += cluster.committed();
     lease_reads += cluster.lease_reads();
     round_reads += cluster.round_reads();
+    old_primaries_heard += cluster.old_primaries_heard();
   }
   std::signal(SIGABRT, previous);
   // The runs were no empty ones.
@@ -60,10 +62,12 @@ TEST_P(RandomCluster, KeepsItsPromisesAndComesBack) {
   if (one == 0) {
     EXPECT_GT(lease_reads, 20 * last);
     EXPECT_GT(round_reads, 5 * last);
+    EXPECT_GT(old_primaries_heard, last / 10);
   }
   RecordProperty("committed", std::to_string(committed));
   RecordProperty("lease_reads", std::to_string(lease_reads));
   RecordProperty("round_reads", std::to_string(round_reads));
+  RecordProperty("old_primaries_heard", std::to_string(old_primaries_heard));
 }
 
 INSTANTIATE_TEST_SUITE_P(Nodes, RandomCluster, testing::Values(3, 5),

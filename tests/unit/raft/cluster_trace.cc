@@ -30,6 +30,7 @@ struct Describe {
       for (const Entry& entry : request.entries) out << " " << entry.index << "/" << entry.term;
     }
     out << ", commit " << request.commit;
+    if (request.primary_last > LogIndex()) out << ", sure at " << request.primary_last;
   }
   void operator()(const AppendReply& reply) const {
     if (reply.accepted) {

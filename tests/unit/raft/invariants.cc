@@ -43,8 +43,10 @@ void Invariants::CheckOnlyGrows(Seen* seen, const Raft& raft, const SimulatedDis
   Require(raft.bound() >= seen->bound, "the bound of ", raft.self(), " went back");
   const HardState& now = disk.hard_state();
   Require(now.term >= seen->on_disk.term, "the term on the disk of ", raft.self(), " went back");
+  // Who becomes sure has the primary as its vote, whatever it gave or forgot.
+  const bool became_sure = seen->on_disk.unsure && !now.unsure && now.vote == raft.primary();
   Require(now.term > seen->on_disk.term || seen->on_disk.vote == ReplicaId() ||
-              now.vote == seen->on_disk.vote,
+              now.vote == seen->on_disk.vote || became_sure,
           raft.self(), " voted for ", seen->on_disk.vote, " and for ", now.vote, " in term ",
           now.term);
   *seen = Seen{now, raft.commit(), raft.applied(), raft.everywhere(), raft.bound()};

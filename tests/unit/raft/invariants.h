@@ -42,6 +42,10 @@ class Invariants {
   [[nodiscard]] LogIndex shown() const { return shown_; }
   static void CheckRead(LogIndex answered, LogIndex shown_at_start, const std::string& how);
 
+  /// The newest term in which somebody led.
+  [[nodiscard]] Term newest_primary() const {
+    return primaries_.empty() ? Term() : primaries_.rbegin()->first;
+  }
   [[nodiscard]] std::size_t committed() const { return committed_.size(); }
 
  private:

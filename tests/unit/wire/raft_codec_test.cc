@@ -19,6 +19,7 @@ raft::AppendRequest SomeAppend() {
   append.previous_term = Term(2);
   append.commit = LogIndex(3);
   append.primary_last = LogIndex(7);
+  append.everywhere = LogIndex(3);
   append.entries = {{Term(2), LogIndex(5), raft::EntryKind::kCommand, SharedBytes("x")},
                     {Term(3), LogIndex(6), raft::EntryKind::kNoop, SharedBytes()},
                     {Term(3), LogIndex(7), raft::EntryKind::kMembers, SharedBytes("m")}};
