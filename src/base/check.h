@@ -35,7 +35,7 @@ struct Voidify {
 }  // namespace ringfort::internal
 
 /// Use: RF_CHECK(commit <= last) << "commit " << commit;
-#define RF_CHECK(condition)                                                                   \
-  (condition) ? (void)0                                                                       \
-              : ::ringfort::internal::Voidify() &                                             \
+#define RF_CHECK(condition)                       \
+  (condition) ? (void)0                           \
+              : ::ringfort::internal::Voidify() & \
                     ::ringfort::internal::CheckMessage(__FILE__, __LINE__, #condition).stream()

@@ -6,7 +6,8 @@
 
 namespace ringfort {
 
-/// XXH3_64bits of the bytes. Stable across machines and versions: it is in the disk and wire formats.
+/// XXH3_64bits of the bytes. Stable across machines and versions: it is in the disk and wire
+/// formats.
 std::uint64_t Hash64(std::string_view bytes);
 std::uint64_t Hash64(std::string_view bytes, std::uint64_t seed);
 

@@ -30,7 +30,8 @@ class Loop : public Executor {
   [[nodiscard]] virtual MonotonicTime Now() const = 0;
   /// Runs the task on this loop at `when` or soon after. Call on this loop's thread.
   virtual TimerId RunAt(MonotonicTime when, Task task) = 0;
-  /// Forgets the timer if it has not fired; its task is never run after this. On this loop's thread.
+  /// Forgets the timer if it has not fired; its task is never run after this. On this loop's
+  /// thread.
   virtual void Cancel(TimerId timer) = 0;
 };
 

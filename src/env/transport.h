@@ -35,7 +35,8 @@ class TransportEvents {
  public:
   virtual ~TransportEvents() = default;
   /// The link to the peer is up and both hellos were exchanged; `has_record` is whether the peer
-  /// said that it holds a creation record. Called again for each new connection of the liveness lane.
+  /// said that it holds a creation record. Called again for each new connection of the liveness
+  /// lane.
   virtual void OnConnected(const PeerIdentity& peer, bool has_record) = 0;
   /// A whole message. `from` is what the hello of the connection that carried it showed.
   virtual void OnMessage(const PeerIdentity& from, Lane lane, std::string_view message) = 0;
@@ -50,8 +51,8 @@ class Transport {
   virtual ~Transport() = default;
   /// Sets whom to keep a link to. Control loop only.
   virtual void SetPeers(std::vector<PeerAddress> peers) = 0;
-  /// Queues a message. Best effort: dropped when there is no link, or when more than a bounded number
-  /// of bytes waits on it; false then. Thread-safe.
+  /// Queues a message. Best effort: dropped when there is no link, or when more than a bounded
+  /// number of bytes waits on it; false then. Thread-safe.
   virtual bool Send(NodeId to, Lane lane, std::string message) = 0;
 };
 

@@ -14,7 +14,9 @@ Log::Log(LogBase base, LogIndex last, std::vector<TermRun> terms)
   RF_CHECK(terms_.empty() || terms_.front().first == base_.index + 1);
 }
 
-Term Log::last_term() const { return terms_.empty() ? base_.term : terms_.back().term; }
+Term Log::last_term() const {
+  return terms_.empty() ? base_.term : terms_.back().term;
+}
 
 std::optional<Term> Log::TermAt(LogIndex index) const {
   if (index < base_.index || index > last_) return std::nullopt;
@@ -26,8 +28,7 @@ std::optional<Term> Log::TermAt(LogIndex index) const {
 }
 
 bool Log::IsUpToDate(LogIndex last_index, Term last_term) const {
-  return last_term > this->last_term() ||
-         (last_term == this->last_term() && last_index >= last_);
+  return last_term > this->last_term() || (last_term == this->last_term() && last_index >= last_);
 }
 
 LogIndex Log::LastAtOrBelow(LogIndex index, Term term) const {
@@ -43,7 +44,8 @@ LogIndex Log::LastAtOrBelow(LogIndex index, Term term) const {
 void Log::Append(const std::vector<Entry>& entries) {
   if (entries.empty()) return;
   const LogIndex first = entries.front().index;
-  RF_CHECK(first > base_.index && first <= last_ + 1) << "append at " << first << " after " << last_;
+  RF_CHECK(first > base_.index && first <= last_ + 1)
+      << "append at " << first << " after " << last_;
   while (!cache_.empty() && cache_.back().index >= first) {
     cached_bytes_ -= cache_.back().size_bytes();
     cache_.pop_back();
@@ -75,7 +77,9 @@ std::vector<Entry> Log::Cached(LogIndex first, LogIndex last, std::size_t bytes_
   return entries;
 }
 
-void Log::EvictThrough(LogIndex through) { EvictTo(0, through); }
+void Log::EvictThrough(LogIndex through) {
+  EvictTo(0, through);
+}
 
 void Log::EvictTo(std::size_t bytes_max, LogIndex through) {
   while (!cache_.empty() && cached_bytes_ > bytes_max && cache_.front().index <= through) {

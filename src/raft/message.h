@@ -50,8 +50,8 @@ struct AppendRequest {
 
 struct AppendReply {
   bool accepted = false;
-  /// Accepted: the log equals the primary's up to here, synced. Refused: an index from which on it is
-  /// worth trying, and the term that the follower has there.
+  /// Accepted: the log equals the primary's up to here, synced. Refused: an index from which on it
+  /// is worth trying, and the term that the follower has there.
   LogIndex match;
   Term hint_term;
   /// Refused: the request's previous_index, so that an answer to an old probe is recognised.
@@ -79,7 +79,8 @@ struct ReadProbeReply {
   bool operator==(const ReadProbeReply&) const = default;
 };
 
-using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, ReadProbe, ReadProbeReply>;
+using Body =
+    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, ReadProbe, ReadProbeReply>;
 
 struct Message {
   ReplicaId from;

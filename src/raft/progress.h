@@ -17,7 +17,8 @@ struct Progress {
     kProbe,
     /// The logs agree up to `match`: requests are sent ahead, as far as the window allows.
     kReplicate,
-    /// The follower lost what it had acknowledged in this term: nothing it says counts (protocols 4).
+    /// The follower lost what it had acknowledged in this term: nothing it says counts (protocols
+    /// 4).
     kSetAside,
   };
 

@@ -13,7 +13,9 @@
 namespace ringfort::raft {
 
 /// How many of `n` voters make a majority.
-constexpr std::size_t MajorityOf(std::size_t n) { return n / 2 + 1; }
+constexpr std::size_t MajorityOf(std::size_t n) {
+  return n / 2 + 1;
+}
 
 /// Whether `holds(ReplicaId)` for a majority of every voter set.
 template <typename Predicate>
@@ -37,7 +39,8 @@ bool AllVotersHold(const Members& members, Predicate holds) {
 }
 
 /// The largest value that a majority of every voter set has reached, where each voter's own is
-/// `value_of(ReplicaId)`: the commit index from match indices, the start of a lease from send times.
+/// `value_of(ReplicaId)`: the commit index from match indices, the start of a lease from send
+/// times.
 template <typename ValueOf>
 auto QuorumValue(const Members& members, ValueOf value_of) -> decltype(value_of(ReplicaId())) {
   using Value = decltype(value_of(ReplicaId()));

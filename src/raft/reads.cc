@@ -21,7 +21,9 @@ void Raft::OnPromise(MonotonicTime now, ReplicaId from, Term term, MonotonicTime
 MonotonicTime Raft::LeaseUntil(MonotonicTime now) const {
   const MonotonicTime from = QuorumValue(members(), [&](ReplicaId id) {
     const auto progress = progress_.find(id);
-    return id == self_ ? now : progress == progress_.end() ? kNever : progress->second.promised_from;
+    return id == self_                   ? now
+           : progress == progress_.end() ? kNever
+                                         : progress->second.promised_from;
   });
   if (from == kNever) return kNever;
   const double drift = options_.clock_drift;
@@ -114,7 +116,8 @@ void Raft::OnReadProbe(MonotonicTime now, const Message& message, const ReadProb
   SendAfterSync(message.from, ReadProbeReply{probe.round});
 }
 
-void Raft::OnReadProbeReply(MonotonicTime now, const Message& message, const ReadProbeReply& reply) {
+void Raft::OnReadProbeReply(MonotonicTime now, const Message& message,
+                            const ReadProbeReply& reply) {
   Progress* progress = FindProgress(message.from);
   if (role_ != Role::kPrimary || progress == nullptr ||
       progress->state == Progress::State::kSetAside) {

@@ -85,11 +85,10 @@ void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> e
   if (progress == nullptr || !progress->fetching) return;
   progress->fetching = false;
   progress->asked_at = now;
-  const bool wanted = !entries.empty() && progress->connected &&
-                      progress->state != Progress::State::kSetAside &&
-                      entries.front().index == progress->next &&
-                      progress->next > log_.base().index &&
-                      log_.TermAt(entries.back().index) == std::optional<Term>(entries.back().term);
+  const bool wanted =
+      !entries.empty() && progress->connected && progress->state != Progress::State::kSetAside &&
+      entries.front().index == progress->next && progress->next > log_.base().index &&
+      log_.TermAt(entries.back().index) == std::optional<Term>(entries.back().term);
   if (!wanted) return;  // The log or the follower went another way meanwhile; a tick tries again.
   SendAppend(now, follower, *progress, std::move(entries));
   replicate_wanted_ = true;

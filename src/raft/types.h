@@ -53,7 +53,8 @@ struct HardState {
   /// Whom this replica voted for in `term`; 0 is nobody.
   ReplicaId vote;
   /// The end of the log was torn: what this replica acknowledged or voted last may be forgotten. It
-  /// stays so, over restarts, until it has caught up from a primary elected without it (protocols 4).
+  /// stays so, over restarts, until it has caught up from a primary elected without it (protocols
+  /// 4).
   bool unsure = false;
 
   bool operator==(const HardState&) const = default;

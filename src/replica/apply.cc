@@ -26,10 +26,10 @@ std::string WhyRefused(Code code) {
 proto::Response WriteResponse(const Outcome& outcome, bool opens_session) {
   proto::Response response;
   if (outcome.code != Code::kOk) {
-    // An outcome is final: whatever it says, this write happens or has happened no more than that. Of an
-    // expired session only the client can tell whether an earlier try was applied.
+    // A refused condition is kept, so no copy of the write happens any more. Of the others an
+    // earlier try may have been applied, or a later copy may be.
     const Effect effect =
-        outcome.code == Code::kSessionExpired ? Effect::kUnknown : Effect::kNotApplied;
+        outcome.code == Code::kConditionFailed ? Effect::kNotApplied : Effect::kUnknown;
     wire::EncodeStatus(Status(outcome.code, WhyRefused(outcome.code), effect),
                        response.mutable_error());
   } else if (opens_session) {

@@ -10,9 +10,10 @@ namespace ringfort::replica {
 
 /// One per shard, for the node's life. Written by the replica's loop, read by any thread.
 ///
-/// The order of operations carries the safety of leases (protocols 2): a replica that stops following
-/// clears `follows` and *then* reads what its node promised; the heartbeat side notes the promise and
-/// *then* reads `follows`. Sequentially consistent atomics make one of the two see the other.
+/// The order of operations carries the safety of leases (protocols 2): a replica that stops
+/// following clears `follows` and *then* reads what its node promised; the heartbeat side notes the
+/// promise and *then* reads `follows`. Sequentially consistent atomics make one of the two see the
+/// other.
 class LivenessCell {
  public:
   /// The term in which the replica follows `primary`, a node; term 0: it follows nobody.
@@ -32,9 +33,7 @@ class LivenessCell {
 
   /// The node that leads the shard as far as this replica knows; 0 unknown. A hint, no more.
   void PublishPrimary(NodeId node) { primary_.store(node.value(), std::memory_order_relaxed); }
-  [[nodiscard]] NodeId primary() const {
-    return NodeId(primary_.load(std::memory_order_relaxed));
-  }
+  [[nodiscard]] NodeId primary() const { return NodeId(primary_.load(std::memory_order_relaxed)); }
 
  private:
   std::atomic<std::uint64_t> follows_term_{0};

@@ -45,8 +45,8 @@ storage::RangeQuery QueryOf(const proto::Scan& scan) {
     range = storage::SortKeyRange(scan.shard_key(), scan.begin(), end);
   }
   if (scan.has_resume_after()) {
-    const std::string last = storage::EncodeDataKey(scan.resume_after().shard_key(),
-                                                    scan.resume_after().sort_key());
+    const std::string last =
+        storage::EncodeDataKey(scan.resume_after().shard_key(), scan.resume_after().sort_key());
     if (scan.reverse()) {
       range.end = std::min(range.end, last);
     } else {
@@ -86,7 +86,8 @@ Status AnswerRead(const storage::ShardData& data, const proto::Request& request,
                   storage::ReadDepth depth, proto::Response* response) {
   response->Clear();
   if (request.has_get()) return AnswerGet(data, request.get(), depth, response->mutable_got());
-  if (request.has_scan()) return AnswerScan(data, request.scan(), depth, response->mutable_scan_page());
+  if (request.has_scan())
+    return AnswerScan(data, request.scan(), depth, response->mutable_scan_page());
   return Status(Code::kInternal, "a request that is no read was handed to the reader");
 }
 

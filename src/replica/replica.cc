@@ -60,11 +60,15 @@ void Replica::Receive(const raft::Message& message, MonotonicTime now) {
 
 void Replica::Tick(MonotonicTime now) {
   raft_.Tick(now);
-  if (now - requests_expired_at_ > std::chrono::milliseconds(50) || requests_expired_at_ == kNever) {
+  if (now - requests_expired_at_ > std::chrono::milliseconds(50) ||
+      requests_expired_at_ == kNever) {
     requests_expired_at_ = now;
     ExpireRequests(now);
   }
-  if (raft_.HasReady()) host_->Wake(this);
+  // A tick may end the role, or commit what nobody needs to be told of.
+  const bool leads = raft_.role() == raft::Role::kPrimary;
+  const bool applies = raft_.applicable() > raft_.applied() && !applying_in_pool_;
+  if (raft_.HasReady() || applies || leads != leads_.has_value()) host_->Wake(this);
 }
 
 void Replica::OnHeartbeat(NodeId primary, Term term, MonotonicTime now) {
@@ -190,6 +194,7 @@ void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
   for (const raft::ReadyRead& read : ready.reads) {
     const auto found = unconfirmed_reads_.find(read.id);
     if (found == unconfirmed_reads_.end()) continue;
+    unconfirmed_count_ -= found->second.size();
     for (Request& request : found->second) waiting_reads_.emplace(read.index, std::move(request));
     unconfirmed_reads_.erase(found);
   }

@@ -34,7 +34,7 @@ using Reply = std::function<void(proto::Response)>;
 /// A client's request for this shard, checked against the limits.
 struct Request {
   proto::Request body;
-  /// Called once, on the replica's loop.
+  /// Called once, on the replica's loop; may submit again.
   Reply reply;
   MonotonicTime deadline = kForever;
 };
@@ -67,7 +67,8 @@ class Host {
   virtual void WakeAt(Replica* replica, MonotonicTime when) = 0;
   /// Runs `work` on the blocking pool and then `then` on the loop.
   virtual void RunInPool(env::Task work, env::Task then) = 0;
-  /// Until when this node has promised that node, by heartbeat acknowledgements, not to elect another.
+  /// Until when this node has promised that node, by heartbeat acknowledgements, not to elect
+  /// another.
   [[nodiscard]] virtual MonotonicTime PromisedUntil(NodeId node) const = 0;
   /// Whether the node's process is known to be gone.
   [[nodiscard]] virtual bool IsGone(NodeId node) const = 0;
@@ -115,7 +116,8 @@ class Replica {
   /// Does what is to be done. The host calls it after Wake, and carries out the effects.
   void Turn(Effects* effects);
 
-  /// Answers everything that waits with kNotPrimary: the node stops, another takes over.
+  /// Answers everything that waits, and all that comes later, with kNotPrimary: the node stops,
+  /// another takes over.
   void Stop();
 
   [[nodiscard]] ShardId shard() const { return shard_; }
@@ -194,6 +196,7 @@ class Replica {
   std::size_t write_bytes_ = 0;
   // reads that wait for a ReadIndex round, by its id, and for the state machine, by index.
   std::map<std::uint64_t, std::vector<Request>> unconfirmed_reads_;
+  std::size_t unconfirmed_count_ = 0;
   std::multimap<LogIndex, Request> waiting_reads_;
   std::size_t reads_in_pool_ = 0;
 
@@ -204,6 +207,7 @@ class Replica {
 
   std::size_t session_count_ = 0;
   bool applying_in_pool_ = false;
+  bool stopped_ = false;
   MonotonicTime requests_expired_at_ = kNever;
 };
 

@@ -21,7 +21,9 @@ Status TooLate(Effect effect) {
   return Status(Code::kDeadlineExceeded, "the request's deadline passed on the server", effect);
 }
 
-bool IsRead(const proto::Request& request) { return request.has_get() || request.has_scan(); }
+bool IsRead(const proto::Request& request) {
+  return request.has_get() || request.has_scan();
+}
 
 bool FromAnyReplica(const proto::Request& request) {
   return (request.has_get() && request.get().consistency() == proto::Get::ANY_REPLICA) ||
@@ -31,14 +33,20 @@ bool FromAnyReplica(const proto::Request& request) {
 }  // namespace
 
 void Replica::Submit(Request request) {
+  if (stopped_) {
+    request.reply(NotPrimary(Effect::kNotApplied));
+    return;
+  }
   if (IsRead(request.body)) {
-    if (FromAnyReplica(request.body)) {
-      AnswerNow(std::move(request));
-      return;
-    }
-    if (read_mail_.size() + waiting_reads_.size() + reads_in_pool_ >= options_.waiting_reads_max) {
+    const std::size_t waiting =
+        read_mail_.size() + unconfirmed_count_ + waiting_reads_.size() + reads_in_pool_;
+    if (waiting >= options_.waiting_reads_max) {
       Status full(Code::kOverloaded, "too many reads wait for this shard (slow down)");
       request.reply(ErrorResponse(full.set_retry_after(std::chrono::milliseconds(20))));
+      return;
+    }
+    if (FromAnyReplica(request.body)) {
+      AnswerNow(std::move(request));
       return;
     }
     read_mail_.push_back(std::move(request));
@@ -85,9 +93,11 @@ std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
 
 void Replica::ProposeWrites(MonotonicTime now) {
   if (write_mail_.empty()) return;
+  std::vector<Request> requests;
+  requests.swap(write_mail_);
   std::vector<SharedBytes> commands;
   std::vector<PendingWrite> pending;
-  for (Request& request : write_mail_) {
+  for (Request& request : requests) {
     const std::size_t bytes = request.body.ByteSizeLong();
     if (raft_.role() != raft::Role::kPrimary || now >= request.deadline) {
       write_bytes_ -= bytes;
@@ -99,7 +109,6 @@ void Replica::ProposeWrites(MonotonicTime now) {
     commands.emplace_back(MakeCommand(&request.body, now));
     pending.push_back({LogIndex(), bytes, request.deadline, opens, std::move(request.reply)});
   }
-  write_mail_.clear();
   if (commands.empty()) return;
   const std::optional<LogIndex> first = raft_.Propose(now, std::move(commands));
   RF_CHECK(first.has_value());
@@ -129,6 +138,7 @@ void Replica::StartReads(MonotonicTime now) {
     }
     return;
   }
+  unconfirmed_count_ += reads.size();
   unconfirmed_reads_.emplace(raft_.QueueRead(now), std::move(reads));
 }
 
@@ -164,8 +174,8 @@ void Replica::AnswerNow(Request request) {
   slow->request = std::move(request);
   host_->RunInPool(
       [this, slow] {
-        const Status read = AnswerRead(*data_, slow->request.body, storage::ReadDepth::kDisk,
-                                       &slow->response);
+        const Status read =
+            AnswerRead(*data_, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
         if (!read.ok()) slow->response = ErrorResponse(read);
       },
       [this, slow] {
@@ -176,8 +186,8 @@ void Replica::AnswerNow(Request request) {
 
 // Endings.
 
-// The client asks the next primary; with its session and sequence a write that happened after all is
-// answered there as it was here.
+// The client asks the next primary; with its session and sequence a write that happened after all
+// is answered there as it was here.
 void Replica::FailPending() {
   for (PendingWrite& write : writes_) {
     write_bytes_ -= write.bytes;
@@ -188,9 +198,11 @@ void Replica::FailPending() {
     for (Request& read : reads) read.reply(NotPrimary(Effect::kNotApplied));
   }
   unconfirmed_reads_.clear();
+  unconfirmed_count_ = 0;
 }
 
 void Replica::Stop() {
+  stopped_ = true;
   FailPending();
   for (Request& write : write_mail_) write.reply(NotPrimary(Effect::kNotApplied));
   for (Request& read : read_mail_) read.reply(NotPrimary(Effect::kNotApplied));
@@ -207,7 +219,7 @@ void Replica::ExpireRequests(MonotonicTime now) {
     write.reply = nullptr;
   }
   for (auto& [id, reads] : unconfirmed_reads_) {
-    std::erase_if(reads, [&](Request& read) {
+    unconfirmed_count_ -= std::erase_if(reads, [&](Request& read) {
       if (now < read.deadline) return false;
       read.reply(ErrorResponse(TooLate(Effect::kNotApplied)));
       return true;

@@ -1,6 +1,7 @@
 #include "replica/sessions.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "ringfort/disk.pb.h"
@@ -20,17 +21,24 @@ std::string EncodeSession(const Session& session) {
 }
 
 Result<Session> DecodeSession(std::string_view bytes) {
+  const Status damaged(
+      Code::kCorruption,
+      "a stored session cannot be read (the replica must be rebuilt from its peers)");
   proto::SessionRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
       record.codes_size() != record.sequences_size() ||
       record.versions_size() != record.sequences_size()) {
-    return Status(Code::kCorruption,
-                  "a stored session cannot be read (the replica must be rebuilt from its peers)");
+    return damaged;
   }
   Session session;
   session.last_used = SessionTime(record.last_used_us());
   session.first_unanswered = Sequence(record.first_unanswered());
+  std::uint64_t least = record.first_unanswered();
   for (int i = 0; i < record.sequences_size(); ++i) {
+    if (record.sequences(i) < least || record.codes(i) > std::numeric_limits<std::uint8_t>::max()) {
+      return damaged;
+    }
+    least = record.sequences(i) + 1;
     session.outcomes.emplace(
         Sequence(record.sequences(i)),
         Outcome{static_cast<Code>(record.codes(i)), LogIndex(record.versions(i))});
@@ -67,7 +75,8 @@ Session* Sessions::Use(SessionId id, Sequence first_unanswered, SessionTime now)
   session.last_used = now;
   if (first_unanswered > session.first_unanswered) {
     session.first_unanswered = first_unanswered;
-    session.outcomes.erase(session.outcomes.begin(), session.outcomes.lower_bound(first_unanswered));
+    session.outcomes.erase(session.outcomes.begin(),
+                           session.outcomes.lower_bound(first_unanswered));
   }
   return &session;
 }

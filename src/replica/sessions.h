@@ -49,7 +49,8 @@ std::string EncodeSession(const Session& session);
 /// kCorruption for what EncodeSession does not make.
 Result<Session> DecodeSession(std::string_view bytes);
 
-/// The table, and changes to it that are staged until the state machine has stored them. One thread.
+/// The table, and changes to it that are staged until the state machine has stored them. One
+/// thread.
 class Sessions {
  public:
   /// Puts a session that was stored, when the replica is loaded.
@@ -58,19 +59,23 @@ class Sessions {
 
   // Staged: visible to the calls below at once, part of the table after Commit.
 
+  /// Null when there is no such session.
+  [[nodiscard]] const Session* Find(SessionId id) const;
   void Open(SessionId id, SessionTime now);
-  /// Null when there is no such session. Marks it as used, and as below `first_unanswered` answered.
+  /// Null when there is no such session. Marks it as used, and as below `first_unanswered`
+  /// answered.
   Session* Use(SessionId id, Sequence first_unanswered, SessionTime now);
   /// Forgets what has expired at `now`, and the longest unused beyond kSessionsMax.
   void Expire(SessionTime now);
 
   /// What was staged since the last Commit or Discard: none is a session that is no more.
-  [[nodiscard]] const std::map<SessionId, std::optional<Session>>& staged() const { return staged_; }
+  [[nodiscard]] const std::map<SessionId, std::optional<Session>>& staged() const {
+    return staged_;
+  }
   void Commit();
   void Discard() { staged_.clear(); }
 
  private:
-  [[nodiscard]] const Session* Find(SessionId id) const;
   /// The longest unused session, staged changes counted.
   [[nodiscard]] std::optional<std::pair<SessionTime, SessionId>> LongestUnused() const;
   [[nodiscard]] std::size_t StagedSize() const;

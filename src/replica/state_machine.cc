@@ -30,7 +30,12 @@ Result<std::unique_ptr<StateMachine>> StateMachine::Load(std::shared_ptr<storage
   const storage::ShardData& stored = *machine->data_;
   auto time = stored.Get(SessionTimeKey(), storage::ReadDepth::kDisk);
   if (!time.ok()) return time.status();
-  if (time->has_value() && (*time)->size() == 8) {
+  if (time->has_value()) {
+    if ((*time)->size() != sizeof(std::uint64_t)) {
+      return Status(
+          Code::kCorruption,
+          "the stored session time cannot be read (the replica must be rebuilt from its peers)");
+    }
     machine->session_time_ = SessionTime(LoadLittle<std::uint64_t>((*time)->data()));
   }
   const storage::KeyRange range = storage::SpaceRange(storage::KeySpace::kSessions);
@@ -74,7 +79,8 @@ Result<std::vector<AppliedEntry>> StateMachine::Apply(const std::vector<raft::En
   }
   StageSessions(&batch);
   const raft::Entry& last = entries.back();
-  if (Status status = data_->Apply(batch.mutations, {last.index, last.term}, may_wait); !status.ok()) {
+  if (Status status = data_->Apply(batch.mutations, {last.index, last.term}, may_wait);
+      !status.ok()) {
     sessions_.Discard();
     return status;
   }
@@ -116,8 +122,8 @@ Result<Outcome> StateMachine::ApplyEntry(const raft::Entry& entry, Batch* batch)
       return done;
     case proto::Command::kKeepSession: {
       const proto::KeepSession& keep = command.keep_session();
-      const Session* session = sessions_.Use(SessionId(keep.session()),
-                                             Sequence(keep.first_unanswered()), staged_time_);
+      const Session* session =
+          sessions_.Use(SessionId(keep.session()), Sequence(keep.first_unanswered()), staged_time_);
       if (session == nullptr) done.code = Code::kSessionExpired;
       return done;
     }
@@ -128,12 +134,14 @@ Result<Outcome> StateMachine::ApplyEntry(const raft::Entry& entry, Batch* batch)
 }
 
 Result<Outcome> StateMachine::ApplyWrite(LogIndex index, const proto::Write& write, Batch* batch) {
+  const SessionId id(write.session());
   const Sequence sequence(write.sequence());
-  Session* session =
-      sessions_.Use(SessionId(write.session()), Sequence(write.first_unanswered()), staged_time_);
-  if (session == nullptr || sequence < session->first_unanswered) {
-    return Outcome{Code::kSessionExpired, index};
+  const Sequence first_unanswered(write.first_unanswered());
+  const Session* known = sessions_.Find(id);
+  if (known == nullptr || sequence < std::max(first_unanswered, known->first_unanswered)) {
+    return Outcome{Code::kSessionExpired, index};  // The session is as it was.
   }
+  Session* session = sessions_.Use(id, first_unanswered, staged_time_);
   if (const auto before = session->outcomes.find(sequence); before != session->outcomes.end()) {
     return before->second;
   }
@@ -146,7 +154,8 @@ Result<Outcome> StateMachine::ApplyWrite(LogIndex index, const proto::Write& wri
   session->outcomes.emplace(sequence, outcome);
   if (!*holds) return outcome;
   for (const proto::Operation& operation : write.operations()) {
-    std::string key = storage::EncodeDataKey(operation.key().shard_key(), operation.key().sort_key());
+    std::string key =
+        storage::EncodeDataKey(operation.key().shard_key(), operation.key().sort_key());
     if (operation.kind() == proto::Operation::DELETE) {
       batch->mutations.push_back({storage::Mutation::Kind::kDelete, std::move(key), {}});
     } else {
@@ -173,9 +182,9 @@ Result<bool> StateMachine::ConditionsHold(const proto::Write& write, const Batch
 }
 
 Result<LogIndex> StateMachine::VersionOf(const std::string& raw_key, const Batch& batch) const {
-  const auto own = std::find_if(
-      batch.mutations.rbegin(), batch.mutations.rend(),
-      [&](const storage::Mutation& mutation) { return mutation.key == raw_key; });
+  const auto own =
+      std::find_if(batch.mutations.rbegin(), batch.mutations.rend(),
+                   [&](const storage::Mutation& mutation) { return mutation.key == raw_key; });
   std::optional<std::string> raw;
   if (own != batch.mutations.rend()) {
     if (own->kind == storage::Mutation::Kind::kPut) raw = own->value;

@@ -28,9 +28,9 @@ class StateMachine {
   /// Reads the sessions and the session time of a stored replica. Reads the disk.
   static Result<std::unique_ptr<StateMachine>> Load(std::shared_ptr<storage::ShardData> data);
 
-  /// Applies consecutive entries from applied + 1 on, all or nothing. With `may_wait` false it answers
-  /// kOverloaded where it would have to wait for the disk: try again off the loop with true. Any
-  /// other error is final for the replica.
+  /// Applies consecutive entries from applied + 1 on, all or nothing. With `may_wait` false it
+  /// answers kOverloaded where it would have to wait for the disk: try again off the loop with
+  /// true. Any other error is final for the replica.
   Result<std::vector<AppliedEntry>> Apply(const std::vector<raft::Entry>& entries, bool may_wait);
 
   [[nodiscard]] storage::Applied applied() const { return data_->applied(); }

@@ -18,8 +18,7 @@ namespace ringfort::server {
 namespace {
 
 Status IoError(const std::string& path, int error, const std::string& what_to_do) {
-  return Status(Code::kIoError,
-                path + ": " + std::strerror(error) + " (" + what_to_do + ")");
+  return Status(Code::kIoError, path + ": " + std::strerror(error) + " (" + what_to_do + ")");
 }
 
 Incarnation DrawIncarnation() {
@@ -68,8 +67,9 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
   if (!stored->has_value()) {
     if (std::filesystem::exists(log_dir()) || std::filesystem::exists(data_dir())) {
       return Status(Code::kCorruption,
-                    path_ + ": it holds a node's data, but the file that says whose is gone "
-                            "(bring back the file `identity`, or give an empty directory)");
+                    path_ +
+                        ": it holds a node's data, but the file that says whose is gone "
+                        "(bring back the file `identity`, or give an empty directory)");
     }
     incarnation_ = DrawIncarnation();
     identity_.set_node(node.value());
@@ -88,15 +88,16 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
   }
   incarnation_ = *incarnation;
   if (NodeId(identity_.node()) != node) {
-    return Status(Code::kInvalidArgument,
-                  path_ + ": it is the data directory of node " + std::to_string(identity_.node()) +
-                      ", not of node " + std::to_string(node.value()) +
-                      " (give the right --node or another --data_dir)");
+    return Status(Code::kInvalidArgument, path_ + ": it is the data directory of node " +
+                                              std::to_string(identity_.node()) + ", not of node " +
+                                              std::to_string(node.value()) +
+                                              " (give the right --node or another --data_dir)");
   }
   if (identity_.cluster_name() != cluster_name) {
-    return Status(Code::kWrongCluster,
-                  path_ + ": it belongs to cluster \"" + identity_.cluster_name() + "\", not to \"" +
-                      cluster_name + "\" (give the right --config or another --data_dir)");
+    return Status(Code::kWrongCluster, path_ + ": it belongs to cluster \"" +
+                                           identity_.cluster_name() + "\", not to \"" +
+                                           cluster_name +
+                                           "\" (give the right --config or another --data_dir)");
   }
   return Status::Ok();
 }
@@ -106,6 +107,8 @@ Status DataDir::CountBoot() {
   return Save(identity_.SerializeAsString());
 }
 
-Status DataDir::Save(std::string_view bytes) { return wal::SaveBlob(identity_file(), bytes); }
+Status DataDir::Save(std::string_view bytes) {
+  return wal::SaveBlob(identity_file(), bytes);
+}
 
 }  // namespace ringfort::server

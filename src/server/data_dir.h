@@ -17,9 +17,10 @@ namespace ringfort::server {
 
 class DataDir final : public storage::IdentityStore {
  public:
-  /// Opens the directory, or makes it in an existing parent. An empty one draws an incarnation, synced before
-  /// anything else (protocols 1). kInvalidArgument or kWrongCluster for another node's or cluster's,
-  /// kIoError where it cannot be read, written or locked, kCorruption for a damaged one.
+  /// Opens the directory, or makes it in an existing parent. An empty one draws an incarnation,
+  /// synced before anything else (protocols 1). kInvalidArgument or kWrongCluster for another
+  /// node's or cluster's, kIoError where it cannot be read, written or locked, kCorruption for a
+  /// damaged one.
   static Result<std::unique_ptr<DataDir>> Open(const std::string& path, NodeId node,
                                                const std::string& cluster_name);
   ~DataDir() override;

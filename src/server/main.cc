@@ -52,4 +52,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace ringfort::server
 
-int main(int argc, char** argv) { return ringfort::server::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return ringfort::server::Main(argc, argv);
+}

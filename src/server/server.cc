@@ -29,7 +29,8 @@ Status CheckPort(const std::string& address) {
   addrinfo* found = nullptr;
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  if (int error = ::getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found); error != 0) {
+  if (int error = ::getaddrinfo(host.c_str(), address.c_str() + colon + 1, &hints, &found);
+      error != 0) {
     return Status(Code::kInvalidArgument, address + ": " + ::gai_strerror(error) +
                                               " (give the node an address of this machine)");
   }
@@ -45,8 +46,8 @@ Status CheckPort(const std::string& address) {
                                     " (stop what uses the port, or change the node's address)");
 }
 
-// The last line of a node that may not go on (protocols 4). No cleaning up: a disk that failed is not
-// to be written any more.
+// The last line of a node that may not go on (protocols 4). No cleaning up: a disk that failed is
+// not to be written any more.
 [[noreturn]] void StopAtOnce(const Status& status) {
   LOG(ERROR) << "the node stops: " << status.ToString();
   google::FlushLogFiles(google::INFO);
@@ -70,9 +71,9 @@ Status Server::OpenDisk(const ring::ClusterConfig& config) {
     if (node.id == flags_.node) address = node.address;
   }
   if (address.empty()) {
-    return Status(Code::kInvalidArgument,
-                  "--node=" + std::to_string(flags_.node.value()) + ": " + flags_.config +
-                      " has no such node (give one of its ids)");
+    return Status(Code::kInvalidArgument, "--node=" + std::to_string(flags_.node.value()) + ": " +
+                                              flags_.config +
+                                              " has no such node (give one of its ids)");
   }
   if (Status status = CheckPort(address); !status.ok()) return status;
   auto dir = DataDir::Open(flags_.data_dir, flags_.node, config.cluster_name);
@@ -140,7 +141,8 @@ Status Server::OpenNode(ring::ClusterConfig config) {
     loops.push_back(loop.get());
     doors.loops.push_back(loop.get());
   }
-  // The links call the node, and the node the links: events can come only once Start has set the peers.
+  // The links call the node, and the node the links: events can come only once Start has set the
+  // peers.
   struct LateEvents final : env::TransportEvents {
     explicit LateEvents(Server* server) : server(server) {}
     void OnConnected(const env::PeerIdentity& peer, bool has_record) override {
@@ -176,8 +178,9 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   auto listener = net::Listener::Open(address, loops, hooks);
   if (!listener.ok()) return listener.status();
   listener_ = *std::move(listener);
-  LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at " << address
-            << ", boot " << dir_->identity().boot() << ", incarnation " << dir_->incarnation();
+  LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at "
+            << address << ", boot " << dir_->identity().boot() << ", incarnation "
+            << dir_->incarnation();
   node_->Start();
   return Status::Ok();
 }
@@ -193,7 +196,7 @@ Server::~Server() {
     listener_->Stop(Status(Code::kCancelled, "the node is stopping (another node takes over)"));
   }
   if (links_ != nullptr) links_->Shutdown();
-  log_.reset();   // Finishes what was handed in; its callbacks still find the loops.
+  log_.reset();  // Finishes what was handed in; its callbacks still find the loops.
   pool_.reset();
   for (const auto& loop : loops_) loop->Stop();
   node_.reset();
@@ -223,13 +226,15 @@ void Server::OnRequests(std::span<net::IncomingRequest> batch) {
 }
 
 void Server::OnEvent(const std::string& line) {
-  const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(
-                                  loops_.front()->Now().time_since_epoch())
-                                  .count();
+  const std::int64_t second =
+      std::chrono::duration_cast<std::chrono::seconds>(loops_.front()->Now().time_since_epoch())
+          .count();
   if (event_second_.exchange(second) != second) events_in_second_ = 0;
   const std::uint32_t count = ++events_in_second_;
   if (count > kEventLinesPerSecond + 1) return;
-  LOG(WARNING) << (count <= kEventLinesPerSecond ? line : "more of these in this second; see the counters");
+  LOG(WARNING) << (count <= kEventLinesPerSecond
+                       ? line
+                       : "more of these in this second; see the counters");
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> Server::Counters() const {

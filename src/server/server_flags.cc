@@ -13,17 +13,20 @@
 DEFINE_string(config, "", "the cluster's config file (cluster-configs/*.textproto)");
 DEFINE_uint32(node, 0, "this node's id in the config");
 DEFINE_string(data_dir, "", "this node's data directory; made when it is not there");
-DEFINE_string(durability, "synced",
-              "synced: acknowledged writes are synced on a majority; relaxed: written on a majority, "
-              "and lost if a majority loses power");
-DEFINE_string(reads, "lease",
-              "lease: linearizable reads by lease; readindex: each asks a majority (for machines whose "
-              "clocks a hypervisor may stop)");
+DEFINE_string(
+    durability, "synced",
+    "synced: acknowledged writes are synced on a majority; relaxed: written on a majority, "
+    "and lost if a majority loses power");
+DEFINE_string(
+    reads, "lease",
+    "lease: linearizable reads by lease; readindex: each asks a majority (for machines whose "
+    "clocks a hypervisor may stop)");
 DEFINE_uint32(io_threads, 0, "event loops, 1 to 64; 0: half of the processors");
 DEFINE_uint32(lease_ms, 200,
               "how long a node promises not to elect another, in milliseconds, 20 to 10000. What a "
               "cluster was created with is the longest allowed");
-DEFINE_uint32(heartbeat_ms, 50, "pause between heartbeats, in milliseconds; at most a third of the lease");
+DEFINE_uint32(heartbeat_ms, 50,
+              "pause between heartbeats, in milliseconds; at most a third of the lease");
 DEFINE_uint32(election_timeout_ms, 600,
               "a primary that is not heard of for so long, in milliseconds, is replaced; at least "
               "three times the lease");
@@ -38,9 +41,11 @@ namespace {
 
 const std::vector<const char*>& OwnFlags() {
   static const std::vector<const char*> names{
-      "config",       "node",          "data_dir",            "durability",     "reads",
-      "io_threads",   "lease_ms",      "heartbeat_ms",        "election_timeout_ms",
-      "stop_timeout_s", "cache_mb",    "write_buffer_mb",     "log_mb",         "log_segment_mb"};
+      "config",         "node",          "data_dir",
+      "durability",     "reads",         "io_threads",
+      "lease_ms",       "heartbeat_ms",  "election_timeout_ms",
+      "stop_timeout_s", "cache_mb",      "write_buffer_mb",
+      "log_mb",         "log_segment_mb"};
   return names;
 }
 
@@ -79,7 +84,8 @@ Status SetFlags(int argc, char** argv) {
     const std::string name(word.substr(0, equals));
     const bool known = std::any_of(OwnFlags().begin(), OwnFlags().end(),
                                    [&](const char* own) { return name == own; });
-    if (!known) return Wrong("--" + name + ": there is no such flag", "ringfortd --help lists them");
+    if (!known)
+      return Wrong("--" + name + ": there is no such flag", "ringfortd --help lists them");
     std::string value;
     if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);

@@ -28,7 +28,8 @@ struct ServerFlags {
   std::uint64_t log_segment_bytes = 0;
 };
 
-/// kInvalidArgument, in one line, for words that are wrong. Prints and exits with 0 on --help and --version.
+/// kInvalidArgument, in one line, for words that are wrong. Prints and exits with 0 on --help and
+/// --version.
 Result<ServerFlags> ParseServerFlags(int argc, char** argv);
 
 }  // namespace ringfort::server

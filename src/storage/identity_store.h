@@ -10,8 +10,8 @@ namespace ringfort::storage {
 class IdentityStore {
  public:
   virtual ~IdentityStore() = default;
-  /// Replaces the stored identity (a serialized proto::Identity), durably and atomically. Blocks on the
-  /// disk; one caller at a time.
+  /// Replaces the stored identity (a serialized proto::Identity), durably and atomically. Blocks on
+  /// the disk; one caller at a time.
   virtual Status Save(std::string_view bytes) = 0;
 };
 

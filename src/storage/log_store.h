@@ -21,7 +21,8 @@ struct LogUpdate {
   ShardId shard;
   /// The new term and vote, if they changed. Always synced, whatever the durability.
   std::optional<raft::HardState> hard_state;
-  /// Begins the shard's log anew on this base and drops every entry it had: creation, or a snapshot.
+  /// Begins the shard's log anew on this base and drops every entry it had: creation, or a
+  /// snapshot.
   std::optional<raft::LogBase> base;
   /// With `base`: the column family that holds the state at the base.
   Generation generation;
@@ -47,8 +48,8 @@ struct RecoveredShard {
 struct Recovery {
   std::vector<RecoveredShard> shards;
   /// The log ended in a torn write above the newest batch that is known to be synced: what was torn
-  /// may have been acknowledged, so no shard's memory can be relied on (protocols 4). The store has then
-  /// set `unsure` in every shard's hard state, durably, before it cleaned the torn end away.
+  /// may have been acknowledged, so no shard's memory can be relied on (protocols 4). The store has
+  /// then set `unsure` in every shard's hard state, durably, before it cleaned the torn end away.
   bool unsure = false;
 };
 

@@ -39,11 +39,11 @@ enum class ReadDepth : std::uint8_t {
 
 /// How a range is read. Bounds are raw keys of the map.
 struct RangeQuery {
-  std::string begin;                 ///< Inclusive.
-  std::optional<std::string> end;    ///< Exclusive; none: to the last key.
-  bool reverse = false;              ///< From the end to the beginning.
-  std::uint32_t entries_max = 1000;  ///< At most so many entries,
-  std::uint32_t bytes_max = 1 << 20; ///< and so many bytes, but at least one entry.
+  std::string begin;                  ///< Inclusive.
+  std::optional<std::string> end;     ///< Exclusive; none: to the last key.
+  bool reverse = false;               ///< From the end to the beginning.
+  std::uint32_t entries_max = 1000;   ///< At most so many entries,
+  std::uint32_t bytes_max = 1 << 20;  ///< and so many bytes, but at least one entry.
 };
 
 struct RangeEntry {
@@ -73,12 +73,13 @@ class ShardData {
   [[nodiscard]] virtual Result<RangePage> Range(const RangeQuery& query, ReadDepth depth) const = 0;
 
   /// Applies the mutations and moves the applied mark, all or nothing. In memory until flushed.
-  /// With `may_wait` false, answers kOverloaded instead of waiting for flushes or compactions to make
-  /// room (nothing was changed then): the caller tries again off the loop with `may_wait` true. Any
-  /// other error is final for the replica: what was written is unknown.
+  /// With `may_wait` false, answers kOverloaded instead of waiting for flushes or compactions to
+  /// make room (nothing was changed then): the caller tries again off the loop with `may_wait`
+  /// true. Any other error is final for the replica: what was written is unknown.
   virtual Status Apply(const std::vector<Mutation>& mutations, Applied applied, bool may_wait) = 0;
 
-  /// The applied mark, in memory and as it would be found after a crash now. The second may read disk.
+  /// The applied mark, in memory and as it would be found after a crash now. The second may read
+  /// disk.
   [[nodiscard]] virtual Applied applied() const = 0;
   [[nodiscard]] virtual Result<Applied> flushed_applied() const = 0;
 

@@ -1,7 +1,7 @@
 // Kills, and then the account: every acknowledged write is there, once, and nothing else is.
 //
-// A checker of histories alone would see a single lost write only half of the time; so half of the writes go
-// to keys that are written once, and every key is read at the end.
+// A checker of histories alone would see a single lost write only half of the time; so half of the
+// writes go to keys that are written once, and every key is read at the end.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -102,7 +102,8 @@ TEST_F(Accounting, OfKillsOfThePrimaryAgainAndAgain) {
     ASSERT_TRUE(Eventually(seconds(20), [&] { return cluster_.Serves(admin); })) << "kill " << kill;
     ASSERT_TRUE(Eventually(seconds(20), [&] { return Acked() > before + 50; })) << "kill " << kill;
     cluster_.Start(victim);
-    ASSERT_TRUE(Eventually(seconds(30), [&] { return cluster_.CaughtUp(admin) || Acked() > before + 2000; }))
+    ASSERT_TRUE(Eventually(seconds(30),
+                           [&] { return cluster_.CaughtUp(admin) || Acked() > before + 2000; }))
         << "kill " << kill << ": node " << victim << " does not catch up";
   }
   StopWriters();
@@ -113,7 +114,8 @@ TEST_F(Accounting, OfAllNodesKilledAtOnce) {
   StartWriters(6, seconds(120));
   for (int round = 0; round < 3; ++round) {
     const std::uint64_t before = Acked();
-    ASSERT_TRUE(Eventually(seconds(20), [&] { return Acked() > before + 200; })) << "round " << round;
+    ASSERT_TRUE(Eventually(seconds(20), [&] { return Acked() > before + 200; }))
+        << "round " << round;
     for (std::uint32_t node = 1; node <= 3; ++node) cluster_.Kill(node);
     cluster_.StartAll();
     ASSERT_TRUE(Eventually(seconds(60), [this] { return CaughtUp(); })) << "round " << round;

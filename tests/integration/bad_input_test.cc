@@ -1,5 +1,5 @@
-// Wrong words, files and directories: one clear line with cause and next step, the right exit code, and
-// nothing half-done.
+// Wrong words, files and directories: one clear line with cause and next step, the right exit code,
+// and nothing half-done.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -110,15 +110,15 @@ TEST_F(BadInput, WrongDirectories) {
   EXPECT_EQ(cluster_.Stop(1), 0);
 
   // Another node's, another cluster's.
-  const std::string two = ConfigFile(
-      "cluster_name: \"test\"\nshards: 4\nnodes { id: 2 address: \"127.0.0.1:" +
-      std::to_string(FreePort()) + "\" }\n");
+  const std::string two =
+      ConfigFile("cluster_name: \"test\"\nshards: 4\nnodes { id: 2 address: \"127.0.0.1:" +
+                 std::to_string(FreePort()) + "\" }\n");
   std::vector<std::string> other_node{ServerBinary(), "--config=" + two, "--node=2",
                                       "--data_dir=" + cluster_.data_dir(1).string()};
   ExpectRefused(other_node, 1, "data directory of node 1");
-  const std::string other = ConfigFile(
-      "cluster_name: \"other\"\nshards: 4\nnodes { id: 1 address: \"127.0.0.1:" +
-      std::to_string(FreePort()) + "\" }\n");
+  const std::string other =
+      ConfigFile("cluster_name: \"other\"\nshards: 4\nnodes { id: 1 address: \"127.0.0.1:" +
+                 std::to_string(FreePort()) + "\" }\n");
   ExpectRefused(WordsWith("--config=" + other), 1, "belongs to cluster");
 
   // None of this did harm.

@@ -1,5 +1,5 @@
-// A node that is stopped (SIGSTOP) answers nothing and refuses nothing; the client's calls keep to their
-// deadlines all the same, and find the next primary.
+// A node that is stopped (SIGSTOP) answers nothing and refuses nothing; the client's calls keep to
+// their deadlines all the same, and find the next primary.
 #include <gtest/gtest.h>
 
 #include <chrono>

@@ -20,7 +20,8 @@ bool Eventually(std::chrono::milliseconds limit, const std::function<bool()>& ho
   const auto end = std::chrono::steady_clock::now() + limit;
   while (!holds()) {
     if (std::chrono::steady_clock::now() >= end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));  // Between two looks at the condition.
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(10));  // Between two looks at the condition.
   }
   return true;
 }
@@ -48,7 +49,9 @@ std::uint16_t FreePort() {
   return ntohs(address.sin_port);
 }
 
-std::string ServerBinary() { return RINGFORTD; }
+std::string ServerBinary() {
+  return RINGFORTD;
+}
 
 LocalCluster::LocalCluster(std::uint32_t nodes, std::uint32_t shards) {
   std::ofstream config(config_file());
@@ -71,8 +74,12 @@ std::filesystem::path LocalCluster::data_dir(std::uint32_t node) const {
 }
 
 std::vector<std::string> LocalCluster::Words(std::uint32_t node) const {
-  return {ServerBinary(), "--config=" + config_file(), "--node=" + std::to_string(node),
-          "--data_dir=" + data_dir(node).string(), "--log_segment_mb=8", "--log_mb=64"};
+  return {ServerBinary(),
+          "--config=" + config_file(),
+          "--node=" + std::to_string(node),
+          "--data_dir=" + data_dir(node).string(),
+          "--log_segment_mb=8",
+          "--log_mb=64"};
 }
 
 void LocalCluster::Start(std::uint32_t node) {
@@ -84,21 +91,30 @@ void LocalCluster::StartAll() {
   for (std::uint32_t node = 1; node <= ports_.size(); ++node) Start(node);
 }
 
-void LocalCluster::Kill(std::uint32_t node) { running_.at(node)->Kill(); }
-void LocalCluster::Pause(std::uint32_t node) { running_.at(node)->Signal(SIGSTOP); }
-void LocalCluster::Resume(std::uint32_t node) { running_.at(node)->Signal(SIGCONT); }
+void LocalCluster::Kill(std::uint32_t node) {
+  running_.at(node)->Kill();
+}
+void LocalCluster::Pause(std::uint32_t node) {
+  running_.at(node)->Signal(SIGSTOP);
+}
+void LocalCluster::Resume(std::uint32_t node) {
+  running_.at(node)->Signal(SIGCONT);
+}
 
 std::optional<int> LocalCluster::Stop(std::uint32_t node) {
   running_.at(node)->Signal(SIGTERM);
   return running_.at(node)->Wait(std::chrono::seconds(60));
 }
 
-std::string LocalCluster::Output(std::uint32_t node) const { return running_.at(node)->Output(); }
+std::string LocalCluster::Output(std::uint32_t node) const {
+  return running_.at(node)->Output();
+}
 
 Client LocalCluster::Connect(std::chrono::milliseconds timeout) const {
   ClientOptions options;
   options.timeout = timeout;
-  for (std::uint32_t node = 1; node <= ports_.size(); ++node) options.seeds.push_back(address(node));
+  for (std::uint32_t node = 1; node <= ports_.size(); ++node)
+    options.seeds.push_back(address(node));
   std::optional<Result<Client>> client;
   // A node that has just been started still refuses.
   const bool connected = Eventually(std::chrono::seconds(60), [&] {

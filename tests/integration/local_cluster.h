@@ -63,7 +63,9 @@ class LocalCluster {
   [[nodiscard]] std::uint32_t Busiest(Client& client) const;
 
   [[nodiscard]] std::string address(std::uint32_t node) const;
-  [[nodiscard]] std::string config_file() const { return (dir_.path() / "cluster.textproto").string(); }
+  [[nodiscard]] std::string config_file() const {
+    return (dir_.path() / "cluster.textproto").string();
+  }
   [[nodiscard]] std::filesystem::path data_dir(std::uint32_t node) const;
   [[nodiscard]] std::vector<std::string> Words(std::uint32_t node) const;
   [[nodiscard]] std::string Output(std::uint32_t node) const;

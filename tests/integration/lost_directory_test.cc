@@ -1,5 +1,5 @@
-// A node whose directory was wiped is not the node that voted (protocols 1): it never votes nor leads, and
-// says why.
+// A node whose directory was wiped is not the node that voted (protocols 1): it never votes nor
+// leads, and says why.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 TEST(LostDirectory, IsNoVoter) {
-  // The run of protocols 1: x is acknowledged on {A, C}, C is wiped, A dies; B must not be elected by C.
+  // The run of protocols 1: x is acknowledged on {A, C}, C is wiped, A dies; B must not be elected
+  // by C.
   LocalCluster cluster(3, 4);
   cluster.StartAll();
   {

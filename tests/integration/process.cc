@@ -1,10 +1,10 @@
 #include "tests/integration/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -34,7 +34,9 @@ Process::Process(const std::vector<std::string>& words, std::string output_file)
   RF_CHECK(error == 0) << words[0] << " cannot be started, errno " << error;
 }
 
-Process::~Process() { Kill(); }
+Process::~Process() {
+  Kill();
+}
 
 void Process::Signal(int signal) const {
   if (!exit_code_) ::kill(pid_, signal);

@@ -10,8 +10,8 @@
 
 namespace ringfort::integration {
 
-/// Started by the constructor; killed and reaped by the destructor if it still runs. What it prints goes
-/// to a file. One thread.
+/// Started by the constructor; killed and reaped by the destructor if it still runs. What it prints
+/// goes to a file. One thread.
 class Process {
  public:
   /// `words[0]` is the program's path. Appends both outputs to `output_file`.
@@ -21,7 +21,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   void Signal(int signal) const;
-  /// Waits for its end: the exit code, 128 + the signal that ended it, or none when the time is over.
+  /// Waits for its end: the exit code, 128 + the signal that ended it, or none when the time is
+  /// over.
   std::optional<int> Wait(std::chrono::milliseconds limit);
   /// kill -9, and reaps.
   void Kill();

@@ -49,7 +49,8 @@ class Rubbish : public testing::Test {
     std::string answer;
     char buffer[4096];
     ssize_t got = 0;
-    while ((got = ::recv(fd, buffer, sizeof buffer, 0)) > 0) answer.append(buffer, static_cast<std::size_t>(got));
+    while ((got = ::recv(fd, buffer, sizeof buffer, 0)) > 0)
+      answer.append(buffer, static_cast<std::size_t>(got));
     EXPECT_FALSE(got < 0 && errno == EAGAIN) << "the node does not close the connection";
     ::close(fd);
     return answer;
