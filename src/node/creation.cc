@@ -94,7 +94,8 @@ std::string Creation::waiting_for() const {
   if (record_) return {};
   if (storing_) return "the cluster's creation record is being stored (this takes a moment)";
   if (left_out_) {
-    return "this data directory is not part of the cluster: its creation record names another one for node " +
+    return "this data directory is not part of the cluster: its creation record names another one "
+           "for node " +
            std::to_string(self_.node.value()) +
            " (bring that directory back; a wiped node cannot return under its old vote)";
   }
@@ -113,8 +114,8 @@ std::string Creation::waiting_for() const {
   if (exists_elsewhere_) {
     return "another node already belongs to a cluster of this name (waiting for its record)";
   }
-  return "the cluster is not created yet: it needs every configured node once, and node " + missing +
-         " has not answered (start it)";
+  return "the cluster is not created yet: it needs every configured node once, and node " +
+         missing + " has not answered (start it)";
 }
 
 void Creation::OnConnected(const env::PeerIdentity& peer, bool has_record) {
@@ -160,9 +161,9 @@ void Creation::OnAnswer(const env::PeerIdentity& from, const proto::CreationAnsw
 
 void Creation::CreateIfAllEmpty() {
   if (record_ || storing_ || exists_elsewhere_ || !Creates()) return;
-  const bool all = std::all_of(
-      config_.nodes.begin(), config_.nodes.end(),
-      [this](const ring::NodeInfo& node) { return empty_.contains(node.id); });
+  const bool all =
+      std::all_of(config_.nodes.begin(), config_.nodes.end(),
+                  [this](const ring::NodeInfo& node) { return empty_.contains(node.id); });
   if (!all) return;
   const ClusterId cluster_id{random_.Next(), random_.Next()};
   Take(MakeRecord(config_, empty_, cluster_id, longest_promise_));
@@ -171,16 +172,17 @@ void Creation::CreateIfAllEmpty() {
 void Creation::OnRecord(const env::PeerIdentity& from, const proto::CreationRecord& record) {
   if (record_) {
     if (record_->cluster_id() != record.cluster_id()) {
-      doors_.log("node " + std::to_string(from.node.value()) +
-                 " sent the creation record of another cluster; ignored (check its data directory)");
+      doors_.log(
+          "node " + std::to_string(from.node.value()) +
+          " sent the creation record of another cluster; ignored (check its data directory)");
     }
     return;
   }
   if (storing_) return;
   exists_elsewhere_ = true;
   if (auto map = MapOf(record); !map.ok()) {
-    doors_.log("node " + std::to_string(from.node.value()) + " sent a creation record that makes no sense: " +
-               map.status().message());
+    doors_.log("node " + std::to_string(from.node.value()) +
+               " sent a creation record that makes no sense: " + map.status().message());
     return;
   }
   if (record.cluster_name() != config_.cluster_name || !IsNamed(record, self_)) {
@@ -197,8 +199,10 @@ void Creation::Take(const proto::CreationRecord& record) {
     storing_ = false;
     if (!status.ok()) return;  // The node stops.
     record_ = record;
+    // Also by who did not make it: the maker may be gone, and who connected meanwhile was told
+    // nothing.
     for (const proto::RecordNode& node : record.nodes()) {
-      if (Creates() && NodeId(node.node()) != self_.node) HandOut(NodeId(node.node()));
+      if (NodeId(node.node()) != self_.node) HandOut(NodeId(node.node()));
     }
     doors_.begin(*record_);
   });

@@ -53,7 +53,9 @@ void Liveness::OnLoops(const std::function<void(ShardLoop&)>& call) {
 
 // The leading side.
 
-void Liveness::Start() { Beat(); }
+void Liveness::Start() {
+  Beat();
+}
 
 void Liveness::Beat() {
   if (stopped_) return;
@@ -136,7 +138,8 @@ void Liveness::SendTo(Peer* peer) {
 void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack) {
   Peer* peer = Find(from.node);
   if (peer == nullptr || ack.boot() != boot_.value()) return;
-  while (!peer->sent.empty() && peer->sent.front().sequence < ack.sequence()) peer->sent.pop_front();
+  while (!peer->sent.empty() && peer->sent.front().sequence < ack.sequence())
+    peer->sent.pop_front();
   if (peer->sent.empty() || peer->sent.front().sequence != ack.sequence()) return;
   const Sent sent = std::move(peer->sent.front());
   peer->sent.pop_front();
@@ -160,7 +163,8 @@ void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& a
 
 void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat& heartbeat) {
   Peer* peer = Find(from.node);
-  if (peer == nullptr || IsGone(from)) return;
+  // What an earlier process still had on its way would undo its successor's list.
+  if (peer == nullptr || IsGone(from) || from.boot < peer->their_boot) return;
   const MonotonicTime now = doors_.control->Now();
   const Duration promise =
       std::max(options_.lease, Duration(std::chrono::milliseconds(heartbeat.promise_ms())));
@@ -200,8 +204,8 @@ void Liveness::TakeList(Peer* peer, const env::PeerIdentity& from,
                         const proto::Heartbeat& heartbeat) {
   auto list = std::make_shared<LedShards>(Decode(heartbeat.leads()));
   auto unlisted = std::make_shared<LedShards>();
-  std::set_difference(peer->their_list->begin(), peer->their_list->end(), list->begin(), list->end(),
-                      std::back_inserter(*unlisted));
+  std::set_difference(peer->their_list->begin(), peer->their_list->end(), list->begin(),
+                      list->end(), std::back_inserter(*unlisted));
   peer->their_boot = from.boot;
   peer->their_version = heartbeat.list_version();
   peer->their_list = std::move(list);
@@ -214,7 +218,8 @@ void Liveness::TakeList(Peer* peer, const env::PeerIdentity& from,
 void Liveness::OnConnected(const env::PeerIdentity& identity) {
   Peer* peer = Find(identity.node);
   if (peer == nullptr) return;
-  if (peer->gone_boot >= identity.boot) peer->gone_boot = identity.boot - 1;  // It was not, after all.
+  if (peer->gone_boot >= identity.boot)
+    peer->gone_boot = identity.boot - 1;  // It was not, after all.
   peer->acknowledged_version = 0;
   peer->sent.clear();
   OnLoops([node = identity.node](ShardLoop& loop) { loop.OnNodeConnected(node); });

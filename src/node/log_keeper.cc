@@ -6,14 +6,19 @@
 namespace ringfort::node {
 namespace {
 
-// A round flushes at most so many shards, so that it ends soon and the next one sees what it achieved.
+// A round flushes at most so many shards, so that it ends soon and the next one sees what it
+// achieved.
 constexpr std::size_t kFlushesPerRound = 8;
 
 }  // namespace
 
 LogKeeper::LogKeeper(LogKeeperOptions options, env::Loop* control, env::Executor* pool,
                      storage::LogStore* log, std::function<void(const Status&)> on_fatal)
-    : options_(options), control_(control), pool_(pool), log_(log), on_fatal_(std::move(on_fatal)) {}
+    : options_(options),
+      control_(control),
+      pool_(pool),
+      log_(log),
+      on_fatal_(std::move(on_fatal)) {}
 
 void LogKeeper::Start(std::vector<Kept> shards) {
   shards_ = std::move(shards);
@@ -22,9 +27,7 @@ void LogKeeper::Start(std::vector<Kept> shards) {
 
 void LogKeeper::Look() {
   if (stopped_) return;
-  auto again = [this] {
-    control_->RunAt(control_->Now() + options_.interval, [this] { Look(); });
-  };
+  auto again = [this] { control_->RunAt(control_->Now() + options_.interval, [this] { Look(); }); };
   if (log_->usage().bytes <= options_.log_bytes_max / 2) {
     again();
     return;
@@ -45,7 +48,8 @@ Status LogKeeper::FlushAndCut() {
     for (const Kept& kept : shards_) {
       const bool oldest =
           std::find(usage.oldest.begin(), usage.oldest.end(), kept.shard) != usage.oldest.end();
-      if (!oldest || flushes++ == kFlushesPerRound) continue;
+      if (!oldest || flushes == kFlushesPerRound) continue;
+      ++flushes;
       if (Status status = kept.data->Flush(); !status.ok()) return status;
     }
   }

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,24 +14,27 @@
 
 #include "base/check.h"
 
-extern char** environ;
-
 namespace ringfort::integration {
 
 Process::Process(const std::vector<std::string>& words, std::string output_file)
     : output_file_(std::move(output_file)) {
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output_file_.c_str(),
-                                   O_WRONLY | O_CREAT | O_APPEND, 0644);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  const int error = posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  RF_CHECK(error == 0) << words[0] << " cannot be started, errno " << error;
+  const pid_t parent = ::getpid();
+  pid_ = ::fork();
+  RF_CHECK(pid_ >= 0) << "no process for " << words[0];
+  if (pid_ != 0) return;
+  // The child, which may be one of many threads: only calls that are safe there. It ends with a
+  // test that aborts, too.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const int in = ::open("/dev/null", O_RDONLY);
+  const int out = ::open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  const bool ready = ::getppid() == parent && ::dup2(in, STDIN_FILENO) >= 0 &&
+                     ::dup2(out, STDOUT_FILENO) >= 0 && ::dup2(out, STDERR_FILENO) >= 0;
+  if (ready) ::execv(argv[0], argv.data());
+  ::_exit(127);
 }
 
 Process::~Process() {

@@ -1,0 +1,66 @@
+// The simulated twins of a process's clock, event loops and blocking pool.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "base/random.h"
+#include "env/loop.h"
+#include "tests/sim/cluster/events.h"
+
+namespace ringfort::sim {
+
+/// A machine's monotonic clock: it starts anywhere and runs a little fast or slow.
+class DriftingClock {
+ public:
+  /// `drift_ppm`: by so many millionths it is fast.
+  DriftingClock(const Events* events, Duration offset, std::int64_t drift_ppm)
+      : events_(events), offset_(offset), drift_ppm_(drift_ppm) {}
+  [[nodiscard]] MonotonicTime Now() const;
+  /// The true time at which this clock shows `local`, or a moment later.
+  [[nodiscard]] MonotonicTime TrueTime(MonotonicTime local) const;
+
+ private:
+  const Events* events_;
+  Duration offset_;
+  std::int64_t drift_ppm_;
+};
+
+class SimLoop final : public env::Loop {
+ public:
+  SimLoop(Events* events, const Process* process, const DriftingClock* clock, Random random)
+      : events_(events), process_(process), clock_(clock), random_(random) {}
+
+  void Post(env::Task task) override;
+  [[nodiscard]] MonotonicTime Now() const override { return clock_->Now(); }
+  env::TimerId RunAt(MonotonicTime when, env::Task task) override;
+  void Cancel(env::TimerId timer) override { pending_.erase(timer); }
+
+ private:
+  Events* const events_;
+  const Process* const process_;
+  const DriftingClock* const clock_;
+  Random random_;
+  /// Tasks run in the order in which they were posted.
+  MonotonicTime last_post_ = kNever;
+  std::set<env::TimerId> pending_;
+  env::TimerId last_timer_ = 0;
+};
+
+/// Several threads: tasks end in any order, and some take long.
+class SimPool final : public env::Executor {
+ public:
+  SimPool(Events* events, const Process* process, Random random)
+      : events_(events), process_(process), random_(random) {}
+  void Post(env::Task task) override;
+
+ private:
+  Events* const events_;
+  const Process* const process_;
+  Random random_;
+};
+
+/// Uniform in [least, most].
+Duration Between(Random& random, Duration least, Duration most);
+
+}  // namespace ringfort::sim

@@ -1,0 +1,125 @@
+#include "tests/sim/cluster/simulated_node.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "wire/id_codec.h"
+
+namespace ringfort::sim {
+
+using namespace std::chrono_literals;  // NOLINT: durations
+
+namespace {
+
+constexpr int kLoops = 2;
+// Below the 1 % that leases allow for, in millionths.
+constexpr std::uint64_t kDriftMax = 9'000;
+constexpr ShardStoreWhims kWhims{.flush_one_in = 60, .miss_one_in = 20, .overload_one_in = 50};
+
+DriftingClock AnyClock(Events* events, Random& random) {
+  const auto drift = static_cast<std::int64_t>(random.Below(2 * kDriftMax + 1)) -
+                     static_cast<std::int64_t>(kDriftMax);
+  return {events, Between(random, 0h, 1000h), drift};
+}
+
+}  // namespace
+
+SimulatedNode::Running::Running(Events* events, Network* network, const DriftingClock* clock,
+                                NodeId id, Random random)
+    : state{id.value()}, pool(events, &state, random.Fork()), transport(network, id) {
+  for (int i = 0; i < kLoops; ++i) {
+    loops.push_back(std::make_unique<SimLoop>(events, &state, clock, random.Fork()));
+  }
+}
+
+SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions options,
+                             ring::ClusterConfig config, NodeId id, Random random,
+                             Complain complain)
+    : events_(events),
+      network_(network),
+      options_(options),
+      config_(std::move(config)),
+      id_(id),
+      random_(random),
+      complain_(std::move(complain)),
+      clock_(AnyClock(events, random_)),
+      write_least_(100us),
+      write_most_(2ms),
+      log_({.relaxed = false,
+            .when_written =
+                [this](env::Task task) {
+                  events_->After(Between(random_, write_least_, write_most_), process(), "disk",
+                                 std::move(task));
+                },
+            .now = [this] { return clock_.Now(); }}),
+      shards_(random_.Next(), kWhims) {
+  proto::Identity identity;
+  identity.set_node(id_.value());
+  identity.set_incarnation(wire::EncodeId(Incarnation{random_.Next(), random_.Next()}));
+  identity.set_cluster_name(config_.cluster_name);
+  identity_.stored = identity.SerializeAsString();
+}
+
+SimulatedNode::~SimulatedNode() {
+  if (running()) Kill(Unsynced::kLost);
+}
+
+void SimulatedNode::Start() {
+  RF_CHECK(!running());
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  identity.set_boot(identity.boot() + 1);
+  identity_.stored = identity.SerializeAsString();
+  events_->trace.Say(events_->now(), id_.value(),
+                     [&] { return "starts, boot " + std::to_string(identity.boot()); });
+  process_ = std::make_unique<Running>(events_, network_, &clock_, id_, random_.Fork());
+  process_->node = std::make_unique<node::Node>(options_, config_, identity, Doors());
+  node::Node* node = process_->node.get();
+  network_->Attach({node->self(), &process_->state, node, [node] { return node->has_record(); }});
+  node->Start();
+}
+
+node::NodeDoors SimulatedNode::Doors() {
+  node::NodeDoors doors;
+  for (const auto& loop : process_->loops) doors.loops.push_back(loop.get());
+  doors.pool = &process_->pool;
+  doors.transport = &process_->transport;
+  doors.log = &log_;
+  doors.shards = &shards_;
+  doors.identity = &identity_;
+  doors.on_fatal = [this](const Status& status) {
+    complain_("node " + std::to_string(id_.value()) + " stopped by itself: " + status.ToString());
+    process_->state.alive = false;
+  };
+  doors.log_line = [this](const std::string& line) {
+    events_->trace.Say(events_->now(), id_.value(), [&] { return line; });
+    if (line.find("set aside") != std::string::npos) {
+      complain_("node " + std::to_string(id_.value()) + ": " + line);
+    }
+  };
+  doors.counters = [] { return std::vector<std::pair<std::string, std::uint64_t>>(); };
+  return doors;
+}
+
+void SimulatedNode::Kill(Unsynced fate) {
+  events_->trace.Say(events_->now(), id_.value(), [&] {
+    return std::string("is killed; unsynced writes are ") + (fate == Unsynced::kLost   ? "lost"
+                                                             : fate == Unsynced::kKept ? "kept"
+                                                                                       : "torn");
+  });
+  process_->state.alive = false;
+  network_->Detach(id_);
+  events_->Forget(&process_->state);
+  // The log's callbacks point into the node.
+  log_.ForgetUnsynced(fate);
+  process_.reset();
+  shards_.Crash();
+}
+
+void SimulatedNode::Freeze(Duration how_long) {
+  if (!running() || process_->state.frozen_until > events_->now()) return;
+  process_->state.frozen_until = events_->now() + how_long;
+  events_->trace.Say(events_->now(), id_.value(), [] { return "is frozen"; });
+}
+
+}  // namespace ringfort::sim

@@ -1,0 +1,89 @@
+// A machine with one storage node on it: a disk that outlives the process, and the process.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "node/node.h"
+#include "ring/cluster_config.h"
+#include "ringfort/disk.pb.h"
+#include "storage/identity_store.h"
+#include "tests/sim/cluster/events.h"
+#include "tests/sim/cluster/loops.h"
+#include "tests/sim/cluster/network.h"
+#include "tests/sim/log_store/memory_log_store.h"
+#include "tests/sim/shard_store/memory_shard_store.h"
+
+namespace ringfort::sim {
+
+class SimulatedNode {
+ public:
+  /// Called when something is wrong that no fault explains.
+  using Complain = std::function<void(const std::string&)>;
+
+  SimulatedNode(Events* events, Network* network, node::NodeOptions options,
+                ring::ClusterConfig config, NodeId id, Random random, Complain complain);
+  ~SimulatedNode();
+
+  void Start();
+  /// kill -9, or the power goes.
+  void Kill(Unsynced fate);
+  [[nodiscard]] bool running() const { return process_ != nullptr; }
+  /// Nothing of the process runs for so long. Not while it is frozen already: what was put off
+  /// keeps its order.
+  void Freeze(Duration how_long);
+  /// How long a write and its sync take from now on.
+  void SetDisk(Duration least, Duration most) {
+    write_least_ = least;
+    write_most_ = most;
+  }
+
+  [[nodiscard]] NodeId id() const { return id_; }
+  /// The process that runs, null when none does.
+  [[nodiscard]] const Process* process() const {
+    return process_ == nullptr ? nullptr : &process_->state;
+  }
+  node::Node& node() { return *process_->node; }
+  MemoryShardStore& shards() { return shards_; }
+
+ private:
+  class Identity final : public storage::IdentityStore {
+   public:
+    Status Save(std::string_view bytes) override {
+      stored = std::string(bytes);
+      return Status::Ok();
+    }
+    std::string stored;
+  };
+  /// What dies with a kill. The node goes before what it stands on.
+  struct Running {
+    Running(Events* events, Network* network, const DriftingClock* clock, NodeId id, Random random);
+    Process state;
+    std::vector<std::unique_ptr<SimLoop>> loops;
+    SimPool pool;
+    SimTransport transport;
+    std::unique_ptr<node::Node> node;
+  };
+  node::NodeDoors Doors();
+
+  Events* const events_;
+  Network* const network_;
+  const node::NodeOptions options_;
+  const ring::ClusterConfig config_;
+  const NodeId id_;
+  Random random_;
+  const Complain complain_;
+  const DriftingClock clock_;
+  Duration write_least_;
+  Duration write_most_;
+  MemoryLogStore log_;
+  MemoryShardStore shards_;
+  Identity identity_;
+  std::unique_ptr<Running> process_;
+};
+
+}  // namespace ringfort::sim

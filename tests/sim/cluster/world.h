@@ -1,0 +1,76 @@
+// A whole cluster with its clients on one thread, from one seed: first with faults, then healed,
+// and then it must serve.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/sim/cluster/events.h"
+#include "tests/sim/cluster/faults.h"
+#include "tests/sim/cluster/network.h"
+#include "tests/sim/cluster/simulated_client.h"
+#include "tests/sim/cluster/simulated_node.h"
+#include "tests/sim/cluster/watch.h"
+
+namespace ringfort::sim {
+
+struct WorldOptions {
+  std::uint64_t seed = 1;
+  std::uint32_t nodes = 3;
+  std::uint32_t shards = 4;
+  std::uint32_t clients = 4;
+  /// How long things go wrong.
+  Duration safety_phase = std::chrono::seconds(20);
+  /// Prints a line for whatever may interest a reader.
+  bool trace = false;
+};
+
+struct Outcome {
+  /// What was wrong; empty when nothing was.
+  std::vector<std::string> wrong;
+  std::uint64_t trace_hash = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t reads = 0;
+  /// Calls that ended with an error while things went wrong.
+  std::uint64_t failed = 0;
+  std::uint64_t states_compared = 0;
+};
+
+/// The command that repeats the run.
+std::string RepeatCommand(const WorldOptions& options);
+
+class World {
+ public:
+  explicit World(const WorldOptions& options);
+  ~World();
+  /// Once.
+  Outcome Run();
+
+ private:
+  void Complain(const std::string& what);
+  void Look();
+  void SafetyPhase();
+  /// Every shard must be served again, every request answered well, all replicas be equal.
+  void LivenessPhase();
+  void ProveEveryShard();
+  void ReadBackOnceKeys();
+  void AwaitEqualReplicas();
+  bool ReplicasEqual();
+  void Judge();
+
+  const WorldOptions options_;
+  Events events_;
+  Random random_;
+  Outcome outcome_;
+  Watch watch_;
+  Network network_;
+  std::vector<std::unique_ptr<SimulatedNode>> nodes_;
+  std::vector<std::unique_ptr<SimulatedClient>> clients_;
+  std::unique_ptr<Faults> faults_;
+};
+
+Outcome RunWorld(const WorldOptions& options);
+
+}  // namespace ringfort::sim
