@@ -33,7 +33,7 @@ class ReadmeTourTest(unittest.TestCase):
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=90, check=False)
         output = done.stdout + done.stderr
         self.assertEqual(done.returncode, 0, output)
-        self.assertEqual(done.stdout.count("hello, ring"), 2, output)
+        self.assertEqual(done.stdout.count("hello, ring"), 3, output)  # Two gets and a scan.
         packages = subprocess.run(["dpkg-query", "--show"], capture_output=True, text=True, check=True)
         # Beside the packages, `export` counts the greeting.
         self.assertIn(f"\n{len(packages.stdout.splitlines()) + 1}\n", done.stdout, output)
