@@ -29,13 +29,15 @@ enum class Code : std::uint8_t {
   kOverloaded = 5,
   /// The node's disk is full; reads and deletes still work. Retry: later.
   kDiskFull = 6,
-  /// The node asked is not the shard's primary. The client library handles it; callers do not see it.
+  /// The node asked is not the shard's primary. The client library handles it; callers do not see
+  /// it.
   kNotPrimary = 7,
   /// No node could answer in time: none reachable, or no primary. Retry: yes.
   kUnavailable = 8,
   /// The call's deadline passed. Retry: yes; a write's `effect` says whether it may have happened.
   kDeadlineExceeded = 9,
-  /// The write's session was forgotten by the cluster, so a retry could not be told from a new write.
+  /// The write's session was forgotten by the cluster, so a retry could not be told from a new
+  /// write.
   kSessionExpired = 10,
   /// The peer belongs to another cluster, or is not the node that was expected. Retry: no.
   kWrongCluster = 11,
@@ -104,7 +106,7 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}  // NOLINT: implicit on purpose
+  Result(T value) : state_(std::move(value)) {}        // NOLINT: implicit on purpose
   Result(Status status) : state_(std::move(status)) {  // NOLINT: implicit on purpose
     if (std::get<Status>(state_).ok()) std::abort();
   }

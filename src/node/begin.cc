@@ -21,7 +21,8 @@ std::vector<Node::OwnShard> Node::OwnShards(const proto::CreationRecord& record)
     shard.shard = ShardId(static_cast<std::uint32_t>(i));
     for (const proto::Member& encoded : record.shards(i).members()) {
       auto member = wire::DecodeMember(encoded);
-      if (!member.ok()) continue;  // MapOf has checked the placement; the member is then simply not us.
+      if (!member.ok())
+        continue;  // MapOf has checked the placement; the member is then simply not us.
       shard.members.voters.push_back(*member);
       if (member->node == self_.node && member->incarnation == self_.incarnation) {
         shard.self = member->id;
@@ -50,8 +51,10 @@ void Node::Begin(const proto::CreationRecord& record) {
     }
   }
   if (!IsMember(self_)) {
-    SetWaitingFor("this data directory is not among the cluster's members (bring back the directory "
-                  "that node " + std::to_string(self_.node.value()) + " had)");
+    SetWaitingFor(
+        "this data directory is not among the cluster's members (bring back the directory "
+        "that node " +
+        std::to_string(self_.node.value()) + " had)");
     return;
   }
   const std::vector<OwnShard> own = OwnShards(record);
@@ -63,10 +66,10 @@ void Node::Begin(const proto::CreationRecord& record) {
   for (const auto& loop : loops_) loops.push_back(loop.get());
   std::vector<NodeId> peers;
   for (const auto& [node, incarnation] : incarnations_) peers.push_back(node);
-  liveness_ = std::make_unique<Liveness>(
-      options_.liveness, self_.node, self_.boot, peers,
-      Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_, loops, doors_.log,
-                      options_.shard_loop.stall_max});
+  liveness_ =
+      std::make_unique<Liveness>(options_.liveness, self_.node, self_.boot, peers,
+                                 Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_,
+                                                 loops, doors_.log, options_.shard_loop.stall_max});
   SetWaitingFor("its replicas are being loaded (this takes a moment)");
   doors_.pool->Post([this, own] {
     Status status = MakeMissing(own);
@@ -81,7 +84,8 @@ void Node::Begin(const proto::CreationRecord& record) {
   });
 }
 
-// On the pool. Column families first, then the log, whose record of a shard makes it exist (protocols 5).
+// On the pool. Column families first, then the log, whose record of a shard makes it exist
+// (protocols 5).
 Status Node::MakeMissing(const std::vector<OwnShard>& own) {
   std::vector<storage::ShardStore::Name> names;
   std::vector<storage::LogUpdate> updates;
@@ -117,18 +121,19 @@ Status Node::LoadAll(const std::vector<OwnShard>& own) {
       loaded_.push_back(*std::move(replica));
       continue;
     }
-    // One damaged copy does not take the others down. Without a cell's mark it follows and leads nothing.
+    // One damaged copy does not take the others down. Without a cell's mark it follows and leads
+    // nothing.
     ++set_aside_;
-    doors_.log_line("shard " + std::to_string(shard.shard.value()) + " is set aside on this node: " +
-                    replica.status().message());
+    doors_.log_line("shard " + std::to_string(shard.shard.value()) +
+                    " is set aside on this node: " + replica.status().message());
   }
   return Status::Ok();
 }
 
 Result<std::unique_ptr<replica::Replica>> Node::Load(const OwnShard& own) {
-  const auto recovered = std::find_if(
-      recovery_.shards.begin(), recovery_.shards.end(),
-      [&](const storage::RecoveredShard& shard) { return shard.shard == own.shard; });
+  const auto recovered =
+      std::find_if(recovery_.shards.begin(), recovery_.shards.end(),
+                   [&](const storage::RecoveredShard& shard) { return shard.shard == own.shard; });
   auto data = doors_.shards->Open({own.shard, recovered->generation});
   if (!data.ok()) return data.status();
   const storage::Applied applied = (*data)->applied();

@@ -1,6 +1,6 @@
-// How a cluster comes to be, once: the configured node with the lowest id waits until all configured
-// nodes say that they are empty, makes the creation record, and everybody stores it before anybody
-// votes (protocols 1).
+// How a cluster comes to be, once: the configured node with the lowest id waits until all
+// configured nodes say that they are empty, makes the creation record, and everybody stores it
+// before anybody votes (protocols 1).
 #pragma once
 
 #include <functional>
@@ -20,12 +20,14 @@
 
 namespace ringfort::node {
 
-/// The record of a new cluster of these nodes: the first placement, with a replica id for each member.
+/// The record of a new cluster of these nodes: the first placement, with a replica id for each
+/// member.
 proto::CreationRecord MakeRecord(const ring::ClusterConfig& config,
                                  const std::map<NodeId, Incarnation>& incarnations,
                                  ClusterId cluster_id, Duration longest_promise);
 
-/// The first map of the cluster, as the record says. kCorruption for a record that MakeRecord does not make.
+/// The first map of the cluster, as the record says. kCorruption for a record that MakeRecord does
+/// not make.
 Result<ring::ClusterMap> MapOf(const proto::CreationRecord& record);
 
 /// Whether the record names this directory as one of the cluster's first.
@@ -38,7 +40,8 @@ class Creation {
     env::Loop* control;
     env::Transport* transport;
     /// Stores the record durably and calls `done` on the control loop; then it is in force.
-    std::function<void(const proto::CreationRecord& record, std::function<void(Status)> done)> store;
+    std::function<void(const proto::CreationRecord& record, std::function<void(Status)> done)>
+        store;
     /// The record is stored: begin. Called once.
     std::function<void(const proto::CreationRecord& record)> begin;
     /// For the operator's eyes.

@@ -100,7 +100,9 @@ class Liveness {
   void RebuildLists(MonotonicTime now);
   [[nodiscard]] std::vector<bool> HangingLoops(MonotonicTime now) const;
   [[nodiscard]] bool DiskStalled() const { return doors_.log->stalled_for() > doors_.stall_max; }
-  [[nodiscard]] std::size_t LoopOf(ShardId shard) const { return shard.value() % doors_.loops.size(); }
+  [[nodiscard]] std::size_t LoopOf(ShardId shard) const {
+    return shard.value() % doors_.loops.size();
+  }
   void TakeList(Peer* peer, const env::PeerIdentity& from, const proto::Heartbeat& heartbeat);
   /// Runs the call on every shard loop.
   void OnLoops(const std::function<void(ShardLoop&)>& call);

@@ -34,16 +34,15 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
       started_at_(doors_.loops.front()->Now()),
       identity_(std::move(identity)),
       random_(self_.incarnation.low ^ (self_.incarnation.high * 31) ^ (self_.boot.value() << 32)),
-      creation_(config_, self_, options_.liveness.lease,
-                identity_.has_record() ? std::optional(identity_.record()) : std::nullopt,
-                random_.Fork(),
-                Creation::Doors{
-                    doors_.loops.front(), doors_.transport,
-                    [this](const proto::CreationRecord& record, std::function<void(Status)> done) {
-                      StoreRecord(record, std::move(done));
-                    },
-                    [this](const proto::CreationRecord& record) { Begin(record); },
-                    doors_.log_line}),
+      creation_(
+          config_, self_, options_.liveness.lease,
+          identity_.has_record() ? std::optional(identity_.record()) : std::nullopt, random_.Fork(),
+          Creation::Doors{
+              doors_.loops.front(), doors_.transport,
+              [this](const proto::CreationRecord& record, std::function<void(Status)> done) {
+                StoreRecord(record, std::move(done));
+              },
+              [this](const proto::CreationRecord& record) { Begin(record); }, doors_.log_line}),
       keeper_(options_.log_keeper, doors_.loops.front(), doors_.pool, doors_.log, doors_.on_fatal) {
   for (env::Loop* loop : doors_.loops) {
     loops_.push_back(std::make_unique<ShardLoop>(
@@ -136,8 +135,8 @@ void Node::OnGone(NodeId node, BootNumber boot) {
 
 void Node::Rubbish(const env::PeerIdentity& from, const std::string& what) {
   if (rubbish_++ % 1000 != 0) return;  // Counted; said now and then.
-  doors_.log_line("node " + std::to_string(from.node.value()) + " sent what makes no sense: " + what +
-                  " (ignored; update the older of the two nodes)");
+  doors_.log_line("node " + std::to_string(from.node.value()) + " sent what makes no sense: " +
+                  what + " (ignored; update the older of the two nodes)");
 }
 
 void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) {

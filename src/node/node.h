@@ -1,5 +1,5 @@
-// A storage node without its outside: replicas on loops, heartbeats, the cluster's creation, and what
-// clients ask. The outside (sockets, disks, clocks) is handed in as doors.
+// A storage node without its outside: replicas on loops, heartbeats, the cluster's creation, and
+// what clients ask. The outside (sockets, disks, clocks) is handed in as doors.
 #pragma once
 
 #include <atomic>
@@ -46,7 +46,8 @@ struct NodeDoors {
   storage::LogStore* log;
   storage::ShardStore* shards;
   storage::IdentityStore* identity;
-  /// The node must stop: nobody knows what its disk kept. Called on any thread, more than once perhaps.
+  /// The node must stop: nobody knows what its disk kept. Called on any thread, more than once
+  /// perhaps.
   std::function<void(const Status&)> on_fatal;
   /// One line for the operator. Any thread.
   std::function<void(const std::string&)> log_line;
@@ -61,9 +62,11 @@ class Node final : public env::TransportEvents {
   Node(NodeOptions options, ring::ClusterConfig config, proto::Identity identity, NodeDoors doors);
   ~Node() override;
 
-  /// Connects to the configured nodes and, with a creation record, begins to serve. Once, any thread.
+  /// Connects to the configured nodes and, with a creation record, begins to serve. Once, any
+  /// thread.
   void Start();
-  /// Answers what waits with kNotPrimary and starts nothing new. `done` is called on the control loop.
+  /// Answers what waits with kNotPrimary and starts nothing new. `done` is called on the control
+  /// loop.
   void Stop(std::function<void()> done);
 
   /// What this node says of itself. Thread-safe.

@@ -8,8 +8,9 @@
 
 namespace ringfort::node {
 
-/// Ok when the request is one for a shard and within all limits, its keys belong to the shard that it
-/// names, and its map has `shards` shards. Else kTooLarge, kInvalidArgument or kUnsupported. Pure.
+/// Ok when the request is one for a shard and within all limits, its keys belong to the shard that
+/// it names, and its map has `shards` shards. Else kTooLarge, kInvalidArgument or kUnsupported.
+/// Pure.
 Status CheckShardRequest(const proto::Request& request, std::uint32_t shards);
 
 }  // namespace ringfort::node

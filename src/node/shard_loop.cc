@@ -17,7 +17,9 @@ bool ShardLoop::Hangs(MonotonicTime now) const {
   return now - turned_at > options_.stall_max / 2;
 }
 
-void ShardLoop::Start() { Tick(); }
+void ShardLoop::Start() {
+  Tick();
+}
 
 void ShardLoop::Tick() {
   if (stopped_) return;
@@ -126,7 +128,8 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
   };
   for (const replica::Effects::Outgoing& outgoing : messages) {
     Batch& batch = batches[outgoing.to];
-    wire::EncodeMessage(outgoing.shard, outgoing.message, batch.message.mutable_raft()->add_messages());
+    wire::EncodeMessage(outgoing.shard, outgoing.message,
+                        batch.message.mutable_raft()->add_messages());
     if (const auto* append = std::get_if<raft::AppendRequest>(&outgoing.message.body)) {
       for (const raft::Entry& entry : append->entries) batch.bytes += entry.size_bytes();
     }

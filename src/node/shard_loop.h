@@ -1,5 +1,5 @@
-// The replicas of one event loop: gives them turns, and carries out what their turns want, together:
-// one log write and one message per peer for all of them.
+// The replicas of one event loop: gives them turns, and carries out what their turns want,
+// together: one log write and one message per peer for all of them.
 #pragma once
 
 #include <atomic>
@@ -62,11 +62,13 @@ class ShardLoop final : public replica::Host {
   void ForEach(const std::function<void(replica::Replica&)>& visit);
 
   void Deliver(NodeId from, std::vector<wire::ShardMessage> messages);
-  /// A heartbeat of `from` listed these; `not_followed` are those among them that were named in the answer.
+  /// A heartbeat of `from` listed these; `not_followed` are those among them that were named in the
+  /// answer.
   void OnHeartbeat(NodeId from, const LedShards& led, const LedShards& not_followed);
   /// `from` led these in those terms and no longer lists them.
   void OnUnlisted(NodeId from, const LedShards& unlisted);
-  /// `from` acknowledged the heartbeat of `sent_at` that listed `led`, but for `named`, with its own terms.
+  /// `from` acknowledged the heartbeat of `sent_at` that listed `led`, but for `named`, with its
+  /// own terms.
   void OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShards& led,
                       const LedShards& named);
   void OnNodeGone(NodeId node);

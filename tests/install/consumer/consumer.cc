@@ -1,4 +1,5 @@
-// Uses the installed client: it links, it runs, and a cluster that is not there is one clear error in time.
+// Uses the installed client: it links, it runs, and a cluster that is not there is one clear error
+// in time.
 #include <ringfort/client.h>
 
 #include <chrono>
@@ -10,7 +11,8 @@ int main() {
 
   // Port 1 needs a privileged program to listen on it, and none does.
   const auto start = steady_clock::now();
-  const auto client = ringfort::Client::Connect({.seeds = {"127.0.0.1:1"}, .timeout = milliseconds(500)});
+  const auto client =
+      ringfort::Client::Connect({.seeds = {"127.0.0.1:1"}, .timeout = milliseconds(500)});
   const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
   if (client.ok()) {
     std::cerr << "connected to a cluster that is not there\n";
