@@ -60,8 +60,8 @@ void Replica::Receive(const raft::Message& message, MonotonicTime now) {
 
 void Replica::Tick(MonotonicTime now) {
   raft_.Tick(now);
-  if (now - requests_expired_at_ > std::chrono::milliseconds(50) ||
-      requests_expired_at_ == kNever) {
+  if (requests_expired_at_ == kNever ||
+      now - requests_expired_at_ > std::chrono::milliseconds(50)) {
     requests_expired_at_ = now;
     ExpireRequests(now);
   }
