@@ -29,7 +29,8 @@ struct Options {
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
   /// Data files held open at a time; the rest are opened again when needed.
   int open_files_max = 512;
-  /// Flushes and compactions together write no faster; 0 is no limit.
+  /// Flushes, compactions and imports together write no faster; 0 is no limit. The pass over its
+  /// files that an export or import takes to check them counts too.
   std::uint64_t background_bytes_per_second = 0;
   /// For how long closing flushes what is in memory, so that the next start replays less of the
   /// log. What it does not get to is replayed. Zero flushes nothing: the disk is then as after kill

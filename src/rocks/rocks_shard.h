@@ -41,6 +41,8 @@ class RocksShard : public storage::ShardData {
   Status Flush() override;
   [[nodiscard]] std::uint64_t size_bytes() const override;
 
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* family() const { return place_.family; }
+
  private:
   RocksShard(ShardPlace place, storage::Applied applied) : place_(place), applied_(applied) {}
 

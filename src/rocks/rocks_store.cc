@@ -1,6 +1,7 @@
 // The shards' data on disk: one RocksDB for a node, one column family for a replica.
 #include "rocks/rocks_store.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "rocks/rocks_import.h"
+#include "rocks/rocks_snapshot.h"
 #include "rocks/rocks_status.h"
 
 namespace ringfort::rocks {
@@ -74,12 +77,24 @@ Status MakeDirectory(const std::string& dir) {
                               " (make it yourself, or choose another one)"};
 }
 
+Status TakenStatus(storage::ShardStore::Name name, const std::string& dir) {
+  return {Code::kInvalidArgument,
+          FamilyName(name) + " is there already in " + dir + " (import into a new generation)"};
+}
+
+rocksdb::Status SyncDirectory(const std::string& dir) {
+  std::unique_ptr<rocksdb::Directory> open;
+  const rocksdb::Status opened = rocksdb::Env::Default()->NewDirectory(dir, &open);
+  return opened.ok() ? open->Fsync() : opened;
+}
+
 }  // namespace
 
 RocksStore::RocksStore(Options options)
     : options_(std::move(options)),
       errors_(std::make_shared<BackgroundErrors>()),
-      budgets_(options_) {}
+      budgets_(options_),
+      temporary_(options_.dir + "/snapshots") {}
 
 Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
   RF_CHECK(!options.incarnation.empty());
@@ -96,6 +111,8 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
 
   std::unique_ptr<RocksStore> store(new RocksStore(std::move(options)));
   if (Status opened = store->OpenFiles(exists); !opened.ok()) return opened;
+  // Only now: the directory is ours since RocksDB has its lock.
+  if (Status cleaned = store->temporary_.Clean(); !cleaned.ok()) return cleaned;
   if (Status checked = store->CheckIncarnation(); !checked.ok()) return checked;
   return store;
 }
@@ -224,6 +241,12 @@ Status RocksStore::Create(const std::vector<Name>& names) {
 }
 
 Result<std::shared_ptr<storage::ShardData>> RocksStore::Open(Name name) {
+  Result<std::shared_ptr<RocksShard>> shard = OpenShard(name);
+  if (!shard.ok()) return shard.status();
+  return std::shared_ptr<storage::ShardData>(*std::move(shard));
+}
+
+Result<std::shared_ptr<RocksShard>> RocksStore::OpenShard(Name name) {
   const std::lock_guard lock(mutex_);
   const auto found = families_.find(name);
   if (found == families_.end()) {
@@ -231,17 +254,14 @@ Result<std::shared_ptr<storage::ShardData>> RocksStore::Open(Name name) {
                   "there is no " + FamilyName(name) + " in " + options_.dir + " (create it first)");
   }
   Family& family = found->second;
-  if (std::shared_ptr<RocksShard> open = family.open.lock()) {
-    return std::shared_ptr<storage::ShardData>(std::move(open));
-  }
+  if (std::shared_ptr<RocksShard> open = family.open.lock()) return open;
   Result<std::shared_ptr<RocksShard>> shard =
       RocksShard::Open({.db = db_.get(),
                         .family = family.handle,
                         .write_buffers = budgets_.write_buffers.get(),
                         .errors = errors_.get()});
-  if (!shard.ok()) return shard.status();
-  family.open = *shard;
-  return std::shared_ptr<storage::ShardData>(*std::move(shard));
+  if (shard.ok()) family.open = *shard;
+  return shard;
 }
 
 Status RocksStore::Drop(Name name) {
@@ -261,6 +281,57 @@ Status RocksStore::Drop(Name name) {
   db_->DestroyColumnFamilyHandle(found->second.handle).PermitUncheckedError();
   families_.erase(found);
   return {};
+}
+
+Result<std::shared_ptr<storage::Snapshot>> RocksStore::Export(Name name) {
+  if (Status ours = health(); !ours.ok()) return ours;
+  const Result<std::shared_ptr<RocksShard>> shard = OpenShard(name);
+  if (!shard.ok()) return shard.status();
+  return RocksSnapshot::Make(db_.get(), (*shard)->family(), temporary_.Next(),
+                             budgets_.db.rate_limiter.get());
+}
+
+Result<std::unique_ptr<storage::Import>> RocksStore::BeginImport(
+    Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) {
+  if (Status ours = health(); !ours.ok()) return ours;
+  {
+    const std::lock_guard lock(mutex_);
+    if (families_.contains(name)) return TakenStatus(name, options_.dir);
+  }
+  const bool lacks_bytes =
+      std::any_of(files.begin(), files.end(), [](const auto& file) { return file.bytes == 0; });
+  if (files.empty() || lacks_bytes) {
+    return Status(Code::kInvalidArgument, "a snapshot without files, or with one that is empty");
+  }
+  RocksImport::Plan plan{.applied = applied,
+                         .files = std::move(files),
+                         .file_options = rocksdb::EnvOptions(budgets_.db),
+                         .budget = budgets_.db.rate_limiter.get(),
+                         .adopt = [this, name](const auto& tables) { return Adopt(name, tables); }};
+  return RocksImport::Begin(std::move(plan), temporary_.Next());
+}
+
+Status RocksStore::Adopt(Name name, const rocksdb::ExportImportFilesMetaData& tables) {
+  if (Status ours = health(); !ours.ok()) return ours;
+  const std::lock_guard lock(mutex_);
+  if (families_.contains(name)) return TakenStatus(name, options_.dir);
+  rocksdb::ImportColumnFamilyOptions import;
+  import.move_files = true;  // By links: the tables are synced already.
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  rocksdb::Status status =
+      tables.files.empty()  // RocksDB imports no less than one table.
+          ? db_->CreateColumnFamily(budgets_.column_family, FamilyName(name), &handle)
+          : db_->CreateColumnFamilyWithImport(budgets_.column_family, FamilyName(name), import,
+                                              tables, &handle);
+  if (!status.ok() && !status.IsIOError()) return ReadStatus(status, "import " + FamilyName(name));
+  if (status.ok()) {
+    families_[name].handle = handle;
+    status = SyncDirectory(options_.dir);
+  }
+  if (status.ok()) return {};
+  const Status error = FinalStatus(status, "import " + FamilyName(name));
+  errors_->Record(error);
+  return error;
 }
 
 }  // namespace ringfort::rocks

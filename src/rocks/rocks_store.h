@@ -11,16 +11,18 @@
 #include <vector>
 
 #include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
 
 #include "ringfort/status.h"
 #include "rocks/background_errors.h"
 #include "rocks/rocks_options.h"
 #include "rocks/rocks_shard.h"
+#include "rocks/temporary_dirs.h"
 #include "storage/shard_store.h"
 
 namespace ringfort::rocks {
 
-/// Thread-safe. Outlives every ShardData that it opened.
+/// Thread-safe. Outlives every ShardData, Snapshot and Import that it handed out.
 class RocksStore : public storage::ShardStore {
  public:
   /// Opens the store in `options.dir`, or makes it. Reads and writes the disk.
@@ -30,7 +32,8 @@ class RocksStore : public storage::ShardStore {
   /// the directory, or it cannot be read or written.
   static Result<std::unique_ptr<RocksStore>> Open(Options options);
 
-  /// Flushes for at most `flush_on_close_for` and closes the files. Nobody holds a ShardData.
+  /// Flushes for at most `flush_on_close_for` and closes the files. Nobody holds a ShardData,
+  /// Snapshot or Import.
   ~RocksStore() override;
 
   [[nodiscard]] std::vector<Name> List() const override;
@@ -38,6 +41,9 @@ class RocksStore : public storage::ShardStore {
   /// Whoever opens the same name while it is open gets the same object.
   Result<std::shared_ptr<storage::ShardData>> Open(Name name) override;
   Status Drop(Name name) override;
+  Result<std::shared_ptr<storage::Snapshot>> Export(Name name) override;
+  Result<std::unique_ptr<storage::Import>> BeginImport(
+      Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) override;
 
   /// Ok, or the first error of a write, flush or compaction. It is final: Apply and Flush fail with
   /// it from then on, and the node must stop.
@@ -53,11 +59,14 @@ class RocksStore : public storage::ShardStore {
 
   Status OpenFiles(bool exists);
   Status CheckIncarnation();
+  Result<std::shared_ptr<RocksShard>> OpenShard(Name name);
+  Status Adopt(Name name, const rocksdb::ExportImportFilesMetaData& tables);
   void FlushBeforeClose();
 
   const Options options_;
   const std::shared_ptr<BackgroundErrors> errors_;
   const Budgets budgets_;
+  TemporaryDirs temporary_;
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;
 

@@ -90,7 +90,57 @@ class ShardData {
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 };
 
-/// All replicas' data of a node. Thread-safe.
+/// A file of a snapshot. Files have no names: each is what it is by its place in the list.
+struct SnapshotFile {
+  std::uint64_t bytes = 0;  ///< At least 1.
+  /// Over all its bytes, as the store reckons it; stores of one kind reckon alike.
+  std::uint64_t checksum = 0;
+
+  bool operator==(const SnapshotFile&) const = default;
+};
+
+/// One replica's data at one moment, as files that do not change. Thread-safe. Its end removes the
+/// files: not on a loop.
+class Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+
+  /// The applied mark inside the files: the snapshot's index and term (protocols 5).
+  [[nodiscard]] virtual Applied applied() const = 0;
+  [[nodiscard]] virtual const std::vector<SnapshotFile>& files() const = 0;
+  /// Bytes of a file from `offset` on, which is before its end: `bytes_max` of them, or what there
+  /// is. Not on a loop.
+  [[nodiscard]] virtual Result<std::string> Read(std::size_t file, std::uint64_t offset,
+                                                 std::size_t bytes_max) const = 0;
+};
+
+/// The files of a snapshot on their way into a store. One thread at a time, and no loop. Destroyed
+/// before Finish has answered ok, it leaves nothing behind; so does a crash.
+class Import {
+ public:
+  virtual ~Import() = default;
+
+  struct Position {
+    std::size_t file = 0;
+    std::uint64_t offset = 0;
+    auto operator<=>(const Position&) const = default;
+  };
+
+  /// The next byte that is wanted: the end of what was written. (number of files, 0) when all is
+  /// there.
+  [[nodiscard]] virtual Position position() const = 0;
+  /// Adds bytes to the file in hand. kInvalidArgument, and nothing is changed, when `at` is not
+  /// position() or the bytes go over the file's end. Other errors are final for the import;
+  /// kDiskFull when there is no room.
+  virtual Status Write(Position at, std::string_view bytes) = 0;
+  /// Checks everything and makes the map, durably: when this answers ok it is in List() and
+  /// survives a crash; otherwise there is none, or, after a crash, perhaps one. kCorruption: a file
+  /// is not what its checksum says or not what a store writes, or the applied mark is another.
+  /// Once; kInvalidArgument when files are missing or the name was given away meanwhile.
+  virtual Status Finish() = 0;
+};
+
+/// All replicas' data of a node. Thread-safe. Outlives what it hands out.
 class ShardStore {
  public:
   virtual ~ShardStore() = default;
@@ -109,6 +159,16 @@ class ShardStore {
   virtual Result<std::shared_ptr<ShardData>> Open(Name name) = 0;
   /// Forgets a map and its files. Nobody may hold it open. Not on a loop.
   virtual Status Drop(Name name) = 0;
+
+  /// Makes a snapshot of a map while it is read and applied to, which counts as open meanwhile, and
+  /// flushes the map for it. kNotFound when there is none; kCorruption when its files are damaged:
+  /// then the replica must be set aside. Not on a loop.
+  virtual Result<std::shared_ptr<Snapshot>> Export(Name name) = 0;
+  /// Begins to make the map `name` out of another store's snapshot with these files and this mark.
+  /// Take a new generation each time. kInvalidArgument when the name is there already or a file is
+  /// empty. Not on a loop.
+  virtual Result<std::unique_ptr<Import>> BeginImport(Name name, Applied applied,
+                                                      std::vector<SnapshotFile> files) = 0;
 };
 
 }  // namespace ringfort::storage

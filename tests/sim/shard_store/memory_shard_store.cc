@@ -1,6 +1,7 @@
 // The simulator's shard store: in memory, and forgetful like the real one.
 #include "tests/sim/shard_store/memory_shard_store.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -18,9 +19,7 @@ using storage::ReadDepth;
 
 namespace {
 
-using Map = std::map<std::string, std::string, std::less<>>;
-
-void Change(Map* map, const Mutation& mutation) {
+void Change(RawMap* map, const Mutation& mutation) {
   if (mutation.kind == Mutation::Kind::kPut) {
     map->insert_or_assign(mutation.key, mutation.value);
   } else {
@@ -28,14 +27,8 @@ void Change(Map* map, const Mutation& mutation) {
   }
 }
 
-Applied AppliedIn(const Map& map) {
-  const auto found = map.find(storage::AppliedKey());
-  if (found == map.end()) return {};
-  return storage::DecodeApplied(found->second).value();
-}
-
 /// Takes one entry more; false when the page is full.
-bool Take(const Map::value_type& entry, const RangeQuery& query, std::size_t* bytes,
+bool Take(const RawMap::value_type& entry, const RangeQuery& query, std::size_t* bytes,
           RangePage* page) {
   const std::size_t entry_bytes = entry.first.size() + entry.second.size();
   if (!page->entries.empty() &&
@@ -48,11 +41,18 @@ bool Take(const Map::value_type& entry, const RangeQuery& query, std::size_t* by
   return true;
 }
 
+Status TakenStatus() {
+  return {Code::kInvalidArgument,
+          "there is such a shard and generation (import into a new generation)"};
+}
+
 }  // namespace
 
 class MemoryShardData : public storage::ShardData {
  public:
-  MemoryShardData(Random random, ShardStoreWhims whims) : random_(random), whims_(whims) {}
+  /// Holds `flushed` already.
+  MemoryShardData(Random random, ShardStoreWhims whims, RawMap flushed)
+      : random_(random), whims_(whims), now_(flushed), flushed_(std::move(flushed)) {}
 
   [[nodiscard]] Result<std::optional<std::string>> Get(std::string_view key,
                                                        ReadDepth depth) const override {
@@ -123,6 +123,13 @@ class MemoryShardData : public storage::ShardData {
     return bytes;
   }
 
+  /// Flushed, as the real one is for it.
+  [[nodiscard]] std::shared_ptr<storage::Snapshot> Export(Loan loan) {
+    const std::lock_guard lock(mutex_);
+    FlushLocked();
+    return std::make_shared<MemorySnapshot>(flushed_, std::move(loan));
+  }
+
   /// Back to what was flushed.
   void Forget() {
     const std::lock_guard lock(mutex_);
@@ -156,12 +163,17 @@ class MemoryShardData : public storage::ShardData {
   mutable std::mutex mutex_;
   mutable Random random_;  // Guarded by mutex_, as all below.
   const ShardStoreWhims whims_;
-  Map now_;
-  Map flushed_;
+  RawMap now_;
+  RawMap flushed_;
   std::vector<Mutation> unflushed_;  // What leads from flushed_ to now_.
 };
 
 MemoryShardStore::~MemoryShardStore() {
+  CheckNothingIsHeld();
+}
+
+void MemoryShardStore::CheckNothingIsHeld() const {
+  RF_CHECK(loan_.use_count() == 1) << "a snapshot or import is still held";
   for (const auto& [name, data] : data_) {
     RF_CHECK(data.use_count() == 1) << "shard " << name.shard << " is still open";
   }
@@ -178,7 +190,7 @@ Status MemoryShardStore::Create(const std::vector<Name>& names) {
   const std::lock_guard lock(mutex_);
   for (const Name& name : names) {
     if (data_.contains(name)) continue;
-    data_.emplace(name, std::make_shared<MemoryShardData>(random_.Fork(), whims_));
+    data_.emplace(name, std::make_shared<MemoryShardData>(random_.Fork(), whims_, RawMap()));
   }
   return {};
 }
@@ -203,12 +215,40 @@ Status MemoryShardStore::Drop(Name name) {
   return {};
 }
 
+Result<std::shared_ptr<storage::Snapshot>> MemoryShardStore::Export(Name name) {
+  const std::lock_guard lock(mutex_);
+  const auto found = data_.find(name);
+  if (found == data_.end()) {
+    return Status(Code::kNotFound, "there is no such shard and generation (nothing to export)");
+  }
+  return found->second->Export(loan_);
+}
+
+Result<std::unique_ptr<storage::Import>> MemoryShardStore::BeginImport(
+    Name name, Applied applied, std::vector<storage::SnapshotFile> files) {
+  const std::lock_guard lock(mutex_);
+  if (data_.contains(name)) return TakenStatus();
+  const bool lacks_bytes =
+      std::any_of(files.begin(), files.end(), [](const auto& file) { return file.bytes == 0; });
+  if (files.empty() || lacks_bytes) {
+    return Status(Code::kInvalidArgument, "a snapshot without files, or with one that is empty");
+  }
+  return std::unique_ptr<storage::Import>(std::make_unique<MemoryImport>(
+      applied, std::move(files), [this, name](RawMap map) { return Adopt(name, std::move(map)); },
+      loan_));
+}
+
+Status MemoryShardStore::Adopt(Name name, RawMap map) {
+  const std::lock_guard lock(mutex_);
+  if (data_.contains(name)) return TakenStatus();
+  data_.emplace(name, std::make_shared<MemoryShardData>(random_.Fork(), whims_, std::move(map)));
+  return {};
+}
+
 void MemoryShardStore::Crash() {
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, data] : data_) {
-    RF_CHECK(data.use_count() == 1) << "shard " << name.shard << " is still open";
-    data->Forget();
-  }
+  CheckNothingIsHeld();
+  for (const auto& [name, data] : data_) data->Forget();
 }
 
 }  // namespace ringfort::sim

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "storage/shard_store.h"
+#include "tests/sim/shard_store/memory_snapshot.h"
 
 namespace ringfort::sim {
 
@@ -23,7 +24,7 @@ struct ShardStoreWhims {
 
 class MemoryShardData;
 
-/// Thread-safe. Outlives every ShardData that it opened. Equal seeds and calls give equal whims.
+/// Thread-safe. Outlives all that it hands out. Equal seeds and calls give equal whims.
 class MemoryShardStore : public storage::ShardStore {
  public:
   MemoryShardStore() = default;
@@ -34,16 +35,23 @@ class MemoryShardStore : public storage::ShardStore {
   Status Create(const std::vector<Name>& names) override;
   Result<std::shared_ptr<storage::ShardData>> Open(Name name) override;
   Status Drop(Name name) override;
+  Result<std::shared_ptr<storage::Snapshot>> Export(Name name) override;
+  Result<std::unique_ptr<storage::Import>> BeginImport(
+      Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) override;
 
   /// What kill -9 or a power cut does: each map goes back to what it had flushed. Nobody holds a
-  /// ShardData. The store is then as a new process finds it.
+  /// ShardData, Snapshot or Import. The store is then as a new process finds it.
   void Crash();
 
  private:
+  void CheckNothingIsHeld() const;
+  Status Adopt(Name name, RawMap map);
+
   mutable std::mutex mutex_;
   Random random_{0};  // Guarded by mutex_.
   const ShardStoreWhims whims_;
   std::map<Name, std::shared_ptr<MemoryShardData>> data_;  // Guarded by mutex_.
+  const Loan loan_ = std::make_shared<const char>();
 };
 
 }  // namespace ringfort::sim
