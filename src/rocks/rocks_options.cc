@@ -8,6 +8,8 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
+#include "rocks/durable_links.h"
+
 namespace ringfort::rocks {
 namespace {
 
@@ -78,7 +80,11 @@ rocksdb::ColumnFamilyOptions ReplicaOptions(const Options& options) {
 
 Budgets::Budgets(const Options& options)
     : write_buffers(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
+      env(rocksdb::NewCompositeEnv(
+          std::make_shared<DurableLinks>(rocksdb::FileSystem::Default(), options.dir))),
       db(NodeOptions(options, write_buffers)),
-      column_family(ReplicaOptions(options)) {}
+      column_family(ReplicaOptions(options)) {
+  db.env = env.get();
+}
 
 }  // namespace ringfort::rocks

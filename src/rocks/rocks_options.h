@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include <rocksdb/env.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -43,6 +44,8 @@ struct Budgets {
   explicit Budgets(const Options& options);
 
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+  /// Of `db`, which does not own it.
+  std::unique_ptr<rocksdb::Env> env;
   rocksdb::DBOptions db;
   rocksdb::ColumnFamilyOptions column_family;
 };

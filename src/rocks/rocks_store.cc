@@ -77,17 +77,6 @@ Status MakeDirectory(const std::string& dir) {
                               " (make it yourself, or choose another one)"};
 }
 
-Status TakenStatus(storage::ShardStore::Name name, const std::string& dir) {
-  return {Code::kInvalidArgument,
-          FamilyName(name) + " is there already in " + dir + " (import into a new generation)"};
-}
-
-rocksdb::Status SyncDirectory(const std::string& dir) {
-  std::unique_ptr<rocksdb::Directory> open;
-  const rocksdb::Status opened = rocksdb::Env::Default()->NewDirectory(dir, &open);
-  return opened.ok() ? open->Fsync() : opened;
-}
-
 }  // namespace
 
 RocksStore::RocksStore(Options options)
@@ -294,10 +283,7 @@ Result<std::shared_ptr<storage::Snapshot>> RocksStore::Export(Name name) {
 Result<std::unique_ptr<storage::Import>> RocksStore::BeginImport(
     Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) {
   if (Status ours = health(); !ours.ok()) return ours;
-  {
-    const std::lock_guard lock(mutex_);
-    if (families_.contains(name)) return TakenStatus(name, options_.dir);
-  }
+  if (Status free = CheckNotThere(name); !free.ok()) return free;
   const bool lacks_bytes =
       std::any_of(files.begin(), files.end(), [](const auto& file) { return file.bytes == 0; });
   if (files.empty() || lacks_bytes) {
@@ -311,25 +297,33 @@ Result<std::unique_ptr<storage::Import>> RocksStore::BeginImport(
   return RocksImport::Begin(std::move(plan), temporary_.Next());
 }
 
+Status RocksStore::CheckNotThere(Name name) const {
+  const std::lock_guard lock(mutex_);
+  if (!families_.contains(name)) return {};
+  return {Code::kInvalidArgument, FamilyName(name) + " is there already in " + options_.dir +
+                                      " (import into a new generation)"};
+}
+
 Status RocksStore::Adopt(Name name, const rocksdb::ExportImportFilesMetaData& tables) {
   if (Status ours = health(); !ours.ok()) return ours;
-  const std::lock_guard lock(mutex_);
-  if (families_.contains(name)) return TakenStatus(name, options_.dir);
+  if (Status free = CheckNotThere(name); !free.ok()) return free;
+  // Without the lock: it takes a sync for each table. Two who make one name get one map: RocksDB
+  // refuses the second.
   rocksdb::ImportColumnFamilyOptions import;
   import.move_files = true;  // By links: the tables are synced already.
   rocksdb::ColumnFamilyHandle* handle = nullptr;
-  rocksdb::Status status =
+  const rocksdb::Status made =
       tables.files.empty()  // RocksDB imports no less than one table.
           ? db_->CreateColumnFamily(budgets_.column_family, FamilyName(name), &handle)
           : db_->CreateColumnFamilyWithImport(budgets_.column_family, FamilyName(name), import,
                                               tables, &handle);
-  if (!status.ok() && !status.IsIOError()) return ReadStatus(status, "import " + FamilyName(name));
-  if (status.ok()) {
+  if (made.ok()) {
+    const std::lock_guard lock(mutex_);
     families_[name].handle = handle;
-    status = SyncDirectory(options_.dir);
+    return {};
   }
-  if (status.ok()) return {};
-  const Status error = FinalStatus(status, "import " + FamilyName(name));
+  if (!made.IsIOError()) return ReadStatus(made, "import " + FamilyName(name));
+  const Status error = FinalStatus(made, "import " + FamilyName(name));
   errors_->Record(error);
   return error;
 }

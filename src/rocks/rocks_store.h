@@ -60,6 +60,7 @@ class RocksStore : public storage::ShardStore {
   Status OpenFiles(bool exists);
   Status CheckIncarnation();
   Result<std::shared_ptr<RocksShard>> OpenShard(Name name);
+  [[nodiscard]] Status CheckNotThere(Name name) const;
   Status Adopt(Name name, const rocksdb::ExportImportFilesMetaData& tables);
   void FlushBeforeClose();
 
