@@ -64,7 +64,7 @@ void SnapshotReceiver::OnBegin(NodeId from, const proto::SnapshotMessage& messag
   Result<Offer> offer = OfferOf(from, message);
   // No answer: a correct sender's members are right, and another's silence ends its transfer.
   if (!offer.ok()) return;
-  if (ended_id_ == message.transfer()) return Answer(*offer, ended_id_, ended_);
+  if (ended_id_ == message.transfer()) return Answer(*offer, message.transfer(), ended_);
   const Result<bool> lacks = doors_.lacks(*offer);
   if (!lacks.ok() || !*lacks) return Answer(*offer, message.transfer(), lacks.status());
 
@@ -101,6 +101,7 @@ void SnapshotReceiver::Start(TransferPtr transfer) {
 }
 
 void SnapshotReceiver::Resume(std::uint32_t attempt) {
+  if (attempt < transfer_->attempt) return;  // Overtaken by a newer one.
   transfer_->attempt = attempt;
   transfer_->heard_at = doors_.now();
   if (transfer_->closing) return Acknowledge();
@@ -193,7 +194,7 @@ void SnapshotReceiver::Tick() {
 void SnapshotReceiver::End(const Status& status) {
   ended_id_ = transfer_->id;
   ended_ = status;
-  Answer(transfer_->offer, ended_id_, status);
+  Answer(transfer_->offer, transfer_->id, status);
   Forget();
 }
 

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -112,7 +113,7 @@ class SnapshotReceiver {
   /// The transfer in hand.
   TransferPtr transfer_;
   /// The one that ended last, for answers that were lost.
-  std::uint64_t ended_id_ = 0;
+  std::optional<std::uint64_t> ended_id_;
   Status ended_;
   /// Of the newest transfer.
   Term term_;

@@ -57,20 +57,22 @@ Result<std::shared_ptr<storage::Snapshot>> RocksSnapshot::Make(rocksdb::DB* db,
   for (const rocksdb::LiveFileMetaData& file : (*tables)->files) {
     snapshot->paths_.push_back(path + file.name);
   }
-  // Checked here, so that the replica that is damaged is the one that learns of it.
-  Result<storage::Applied> applied = CheckTables(snapshot->paths_);
-  if (!applied.ok()) return applied.status();
-  snapshot->applied_ = *applied;
-
   snapshot->paths_.push_back(path + "/manifest");
   const rocksdb::Status written = rocksdb::WriteStringToFile(
       rocksdb::Env::Default(), ManifestOf(**tables), snapshot->paths_.back());
   if (!written.ok()) return ReadStatus(written, "write " + snapshot->paths_.back());
+
+  // First what is paced: the check of the tables then finds them in the system's cache. They are
+  // checked here so that the replica that is damaged is the one that learns of it.
   for (const std::string& file : snapshot->paths_) {
     Result<storage::SnapshotFile> measured = Measure(file, budget);
     if (!measured.ok()) return measured.status();
     snapshot->files_.push_back(*measured);
   }
+  Result<storage::Applied> applied =
+      CheckTables({snapshot->paths_.begin(), snapshot->paths_.end() - 1});
+  if (!applied.ok()) return applied.status();
+  snapshot->applied_ = *applied;
   return std::shared_ptr<storage::Snapshot>(std::move(snapshot));
 }
 

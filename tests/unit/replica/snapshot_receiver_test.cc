@@ -121,6 +121,18 @@ TEST(SnapshotReceiver, ABeginOfAnOlderTermReplacesNothing) {
   EXPECT_EQ(primary.Answer().ack().offset(), 200U);
 }
 
+TEST(SnapshotReceiver, ABeginThatWasOvertakenIsNotAnswered) {
+  SnapshotWorld world(1);
+  RudePrimary primary(&world);
+  proto::SnapshotMessage newer = primary.begin();
+  newer.set_attempt(newer.attempt() + 1);
+  primary.Say(newer);
+  (void)primary.Answer();
+  primary.Say(primary.begin());
+  primary.Say(primary.Chunk(0, 0, 100));
+  EXPECT_EQ(primary.Answer().attempt(), newer.attempt());
+}
+
 TEST(SnapshotReceiver, AnotherTransferReplacesTheOneInHand) {
   SnapshotWorld world(1);
   RudePrimary primary(&world);
