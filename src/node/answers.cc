@@ -51,6 +51,7 @@ void Node::AnswerStatus(Reply reply) {
   };
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
+  count("replicas_absent", absent_);
   for (const auto& [name, value] : doors_.counters()) count(name, value);
   AddReplicas(0, std::move(response), std::move(reply));
 }

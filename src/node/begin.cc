@@ -71,8 +71,8 @@ void Node::Begin(const proto::CreationRecord& record) {
                                  Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_,
                                                  loops, doors_.log, options_.shard_loop.stall_max});
   SetWaitingFor("its replicas are being loaded (this takes a moment)");
-  doors_.pool->Post([this, own] {
-    Status status = MakeMissing(own);
+  doors_.pool->Post([this, own, identity = identity_] {
+    Status status = MakeOnce(own, identity);
     if (status.ok()) status = LoadAll(own);
     doors_.loops.front()->Post([this, status = std::move(status)] {
       if (status.ok()) {
@@ -84,16 +84,22 @@ void Node::Begin(const proto::CreationRecord& record) {
   });
 }
 
+// On the pool. A log that lacks replicas which were made has lost them, and new ones in their place
+// would vote twice (protocols 1). A crash before the note is harmless: nothing has voted yet.
+Status Node::MakeOnce(const std::vector<OwnShard>& own, proto::Identity identity) {
+  if (identity.replicas_made()) return Status::Ok();
+  if (Status status = MakeMissing(own); !status.ok()) return status;
+  identity.set_replicas_made(true);
+  return doors_.identity->Save(identity.SerializeAsString());
+}
+
 // On the pool. Column families first, then the log, whose record of a shard makes it exist
 // (protocols 5).
 Status Node::MakeMissing(const std::vector<OwnShard>& own) {
   std::vector<storage::ShardStore::Name> names;
   std::vector<storage::LogUpdate> updates;
   for (const OwnShard& shard : own) {
-    const bool known = std::any_of(
-        recovery_.shards.begin(), recovery_.shards.end(),
-        [&](const storage::RecoveredShard& recovered) { return recovered.shard == shard.shard; });
-    if (known) continue;
+    if (IsRecovered(shard.shard)) continue;
     names.push_back({shard.shard, kFirstGeneration});
     storage::LogUpdate update;
     update.shard = shard.shard;
@@ -114,8 +120,20 @@ Status Node::MakeMissing(const std::vector<OwnShard>& own) {
   return doors_.log->Sync();
 }
 
+bool Node::IsRecovered(ShardId shard) const {
+  return std::any_of(
+      recovery_.shards.begin(), recovery_.shards.end(),
+      [shard](const storage::RecoveredShard& recovered) { return recovered.shard == shard; });
+}
+
 Status Node::LoadAll(const std::vector<OwnShard>& own) {
   for (const OwnShard& shard : own) {
+    if (!IsRecovered(shard.shard)) {
+      // No cell: the answers to heartbeats name the shard as absent.
+      cells_[shard.shard.value()] = nullptr;
+      ++absent_;
+      continue;
+    }
     auto replica = Load(shard);
     if (replica.ok()) {
       loaded_.push_back(*std::move(replica));
@@ -126,6 +144,11 @@ Status Node::LoadAll(const std::vector<OwnShard>& own) {
     ++set_aside_;
     doors_.log_line("shard " + std::to_string(shard.shard.value()) +
                     " is set aside on this node: " + replica.status().message());
+  }
+  if (absent_ > 0) {
+    doors_.log_line("this node has no replica of " + std::to_string(absent_) + " of its " +
+                    std::to_string(own.size()) +
+                    " shards: it votes in none of them until their primaries have filled it again");
   }
   return Status::Ok();
 }
@@ -162,6 +185,7 @@ Result<std::unique_ptr<replica::Replica>> Node::Load(const OwnShard& own) {
 void Node::Run() {
   if (stopped_) return;
   recovery_ = {};
+  identity_.set_replicas_made(true);
   running_ = true;
   for (auto& loaded : loaded_) {
     ShardLoop& loop = LoopOf(loaded->shard());

@@ -105,7 +105,10 @@ class Node final : public env::TransportEvents {
     raft::Members members;
   };
   [[nodiscard]] std::vector<OwnShard> OwnShards(const proto::CreationRecord& record) const;
+  Status MakeOnce(const std::vector<OwnShard>& own, proto::Identity identity);
   Status MakeMissing(const std::vector<OwnShard>& own);
+  /// Whether the log knows a replica of the shard.
+  [[nodiscard]] bool IsRecovered(ShardId shard) const;
   Result<std::unique_ptr<replica::Replica>> Load(const OwnShard& own);
   Status LoadAll(const std::vector<OwnShard>& own);
   void Run();
@@ -148,6 +151,8 @@ class Node final : public env::TransportEvents {
   std::atomic<bool> serving_{false};
   std::atomic<std::uint64_t> rubbish_{0};
   std::atomic<std::uint64_t> set_aside_{0};
+  /// Shards of this node that its log does not know.
+  std::atomic<std::uint64_t> absent_{0};
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::string waiting_for_;

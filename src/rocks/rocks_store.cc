@@ -77,6 +77,12 @@ Status MakeDirectory(const std::string& dir) {
                               " (make it yourself, or choose another one)"};
 }
 
+// A file that is not there was there when the files that name it were written.
+Status OpenStatus(const rocksdb::Status& error, std::string_view doing) {
+  return ReadStatus(error.IsPathNotFound() ? rocksdb::Status::Corruption(error.ToString()) : error,
+                    doing);
+}
+
 }  // namespace
 
 RocksStore::RocksStore(Options options)
@@ -115,7 +121,7 @@ Status RocksStore::OpenFiles(bool exists) {
   if (exists) {
     const rocksdb::Status listed =
         rocksdb::DB::ListColumnFamilies(db_options, options_.dir, &names);
-    if (!listed.ok()) return ReadStatus(listed, "list the shards in " + options_.dir);
+    if (!listed.ok()) return OpenStatus(listed, "list the shards in " + options_.dir);
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   descriptors.reserve(names.size());
@@ -131,7 +137,7 @@ Status RocksStore::OpenFiles(bool exists) {
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(db_options, options_.dir, descriptors, &handles, &db);
-  if (!opened.ok()) return ReadStatus(opened, "open the shard data in " + options_.dir);
+  if (!opened.ok()) return OpenStatus(opened, "open the shard data in " + options_.dir);
   db_.reset(db);
   for (std::size_t i = 0; i < handles.size(); ++i) {
     if (const std::optional<Name> name = ParseFamilyName(names[i])) {

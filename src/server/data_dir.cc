@@ -5,12 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <random>
 #include <utility>
 
+#include "wal/file.h"
 #include "wal/identity_file.h"
 #include "wire/id_codec.h"
 
@@ -102,8 +104,46 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
   return Status::Ok();
 }
 
-Status DataDir::CountBoot() {
+bool DataDir::has_peers() const {
+  return !identity_.has_record() ||
+         std::min<int>(identity_.record().nodes_size(),
+                       static_cast<int>(identity_.record().replicas())) > 1;
+}
+
+std::string DataDir::AsideOf(const std::string& store_dir) const {
+  return store_dir + ".damaged-" + std::to_string(identity_.setting_aside());
+}
+
+Status DataDir::SetStoresAside() {
+  identity_.set_setting_aside(identity_.boot() + 1);
+  identity_.set_log_batches(0);
+  // Whatever replicas were made here are lost: none may be made as a voter again.
+  identity_.set_replicas_made(identity_.has_record());
+  if (Status status = Save(identity_.SerializeAsString()); !status.ok()) return status;
+  return FinishSettingAside();
+}
+
+// A store that has no counterpart aside is moved; it may be an empty one that was made to begin
+// anew, where the damage was that there was none, and nothing is lost by that.
+Status DataDir::FinishSettingAside() {
+  for (const std::string& store : {log_dir(), data_dir()}) {
+    std::error_code error;
+    const bool there = std::filesystem::exists(store, error);
+    const bool moved = !error && std::filesystem::exists(AsideOf(store), error);
+    if (!error && there && !moved) std::filesystem::rename(store, AsideOf(store), error);
+    if (error) {
+      return Status(Code::kIoError, store + ": " + error.message() + " (move it to " +
+                                        AsideOf(store) + " yourself)");
+    }
+  }
+  auto directory = wal::Directory::Open(path_);
+  return directory.ok() ? (*directory)->Sync() : directory.status();
+}
+
+Status DataDir::CountBoot(std::uint64_t log_batches) {
   identity_.set_boot(identity_.boot() + 1);
+  identity_.set_log_batches(log_batches);
+  identity_.clear_setting_aside();
   return Save(identity_.SerializeAsString());
 }
 

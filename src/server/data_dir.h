@@ -3,6 +3,7 @@
 //   DIR/identity   who this directory is (proto::Identity), replaced atomically
 //   DIR/log/       the replicated log (src/wal)
 //   DIR/data/      the shards' data (src/rocks)
+//   DIR/log.damaged-7, DIR/data.damaged-7   what boot 7 found damaged, and no program reads again
 #pragma once
 
 #include <memory>
@@ -30,12 +31,26 @@ class DataDir final : public storage::IdentityStore {
   [[nodiscard]] const proto::Identity& identity() const { return identity_; }
   [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
   /// Whether a process has opened its stores here before: then they must be there.
-  [[nodiscard]] bool has_stores() const { return identity_.boot() > 0; }
+  [[nodiscard]] bool has_stores() const { return identity_.boot() > 0 && !setting_aside(); }
   [[nodiscard]] std::string log_dir() const { return path_ + "/log"; }
   [[nodiscard]] std::string data_dir() const { return path_ + "/data"; }
 
-  /// Stores the next boot number: before the first hello, once the stores are open.
-  Status CountBoot();
+  /// Whether damaged stores were being set aside when the process before ended.
+  [[nodiscard]] bool setting_aside() const { return identity_.setting_aside() != 0; }
+  /// Whether other nodes have what this one holds, so that they can fill it again.
+  [[nodiscard]] bool has_peers() const;
+  /// Notes durably that the stores are damaged and nothing of them counts, and moves them aside.
+  /// Nobody has them open.
+  Status SetStoresAside();
+  /// Moves aside what a process before was cut short in moving. What stands at the places of the
+  /// stores then is new. Any number of times; lasts when it returns.
+  Status FinishSettingAside();
+  /// Where a store of that directory goes.
+  [[nodiscard]] std::string AsideOf(const std::string& store_dir) const;
+
+  /// Stores the next boot number, and that the stores of now count: before the first hello, once
+  /// they are open. `log_batches` as Wal::batches_at_open() tells it.
+  Status CountBoot(std::uint64_t log_batches);
   Status Save(std::string_view bytes) override;
 
  private:

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "server/config.h"
+#include "server/stores.h"
 
 namespace ringfort::server {
 namespace {
@@ -80,24 +81,17 @@ Status Server::OpenDisk(const ring::ClusterConfig& config) {
   if (!dir.ok()) return dir.status();
   dir_ = *std::move(dir);
   wal::Options log_options;
-  log_options.dir = dir_->log_dir();
-  log_options.incarnation = dir_->incarnation();
-  log_options.expect_existing = dir_->has_stores();
   log_options.segment_bytes = flags_.log_segment_bytes;
   log_options.durability = flags_.durability;
-  auto log = wal::Wal::Open(log_options);
-  if (!log.ok()) return log.status();
-  log_ = *std::move(log);
   rocks::Options shard_options;
-  shard_options.dir = dir_->data_dir();
-  shard_options.incarnation = dir_->incarnation();
-  shard_options.expect_existing = dir_->has_stores();
   shard_options.block_cache_bytes = flags_.cache_bytes;
   shard_options.write_buffer_bytes = flags_.write_buffer_bytes;
-  auto shards = rocks::RocksStore::Open(shard_options);
-  if (!shards.ok()) return shards.status();
-  shards_ = *std::move(shards);
-  return dir_->CountBoot();
+  auto stores = OpenStores(dir_.get(), log_options, shard_options);
+  if (!stores.ok()) return stores.status();
+  if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
+  log_ = std::move(stores->log);
+  shards_ = std::move(stores->shards);
+  return Status::Ok();
 }
 
 node::NodeOptions Server::MakeNodeOptions() const {

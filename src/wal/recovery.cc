@@ -75,7 +75,7 @@ Result<RecoveredLog> BeginEmpty(Directory& directory, const Incarnation& incarna
         Code::kCorruption,
         directory.path() +
             " holds no log, though this node has one (bring the directory back, or let the "
-            "node be replaced from its peers)");
+            "node be filled again from its peers)");
   }
   // The note comes before the first segment, so segments without it are damage.
   Result<SyncedNote> note = SyncedNote::Create(directory, Note{incarnation, 0, false}, disk);
@@ -107,11 +107,9 @@ Result<RecoveredLog> RecoverLog(Directory& directory, const Incarnation& incarna
     return empty;
   }
   if (Status complete = replay.state.CheckComplete(); !complete.ok()) {
-    return Status(
-        Code::kCorruption,
-        directory.path() + " is damaged: " + complete.message() +
-            " (do not start this node on it: set the data directory aside and let the node "
-            "be replaced from its peers)");
+    return Status(Code::kCorruption,
+                  directory.path() + " is damaged: " + complete.message() +
+                      " (a node sets such a log aside at its start, and its peers fill it again)");
   }
   Result<SyncedNote> note = SyncedNote::Open(directory, /*writable=*/true, disk);
   if (!note.ok()) return note.status();

@@ -265,8 +265,8 @@ std::string_view VerdictName(Verdict verdict) {
 
 Status ScanResult::DamageStatus() const {
   return {Code::kCorruption, path + " is damaged at byte " + Number(offset) + ": " + what +
-                                 " (do not start this node on it: set the data directory aside and "
-                                 "let the node be replaced from its peers)"};
+                                 " (a node sets such a log aside at its start, and its peers "
+                                 "fill it again)"};
 }
 
 Result<ScanResult> ScanLog(Directory& directory, std::optional<Incarnation> incarnation,

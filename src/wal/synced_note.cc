@@ -76,8 +76,8 @@ Result<SyncedNote> SyncedNote::Open(Directory& directory, bool writable, Disk& d
     return Status(
         Code::kCorruption,
         file->path() +
-            " holds no valid note, so nobody knows how far the log must reach (set the data "
-            "directory aside and let the node be replaced from its peers)");
+            " holds no valid note, so nobody knows how far the log must reach (a node sets such "
+            "a log aside at its start, and its peers fill it again)");
   }
   return SyncedNote(std::move(*file), newest->note, newest->turn);
 }

@@ -61,14 +61,22 @@ Result<std::unique_ptr<Wal>> Wal::Open(const Options& options) {
     return Status(
         Code::kCorruption,
         directory.status().message() +
-            ", though this node has a log there (bring it back, or let the node be replaced "
-            "from its peers)");
+            ", though this node has a log there (bring it back, or let the node be filled "
+            "again from its peers)");
   }
   if (!directory.ok()) return directory.status();
   if (Status locked = (*directory)->Lock(); !locked.ok()) return locked;
   Result<RecoveredLog> log =
       RecoverLog(**directory, options.incarnation, options.expect_existing, *options.disk);
   if (!log.ok()) return log.status();
+  if (log->next_batch <= options.batches_min) {
+    return Status(Code::kCorruption,
+                  options.dir + " is damaged: it ends after batch " +
+                      std::to_string(log->next_batch - 1) + ", but held " +
+                      std::to_string(options.batches_min) +
+                      " when it was last opened (a node sets such a log aside at its start, and "
+                      "its peers fill it again)");
+  }
   std::unique_ptr<Wal> wal(new Wal(options, std::move(*directory), std::move(*log)));
   if (Status prepared = wal->PrepareRecovery(); !prepared.ok()) return prepared;
   wal->writer_ = std::thread([raw = wal.get()] { raw->RunWriter(); });
@@ -78,6 +86,7 @@ Result<std::unique_ptr<Wal>> Wal::Open(const Options& options) {
 Wal::Wal(const Options& options, std::shared_ptr<Directory> directory, RecoveredLog log)
     : options_(options),
       directory_(std::move(directory)),
+      batches_at_open_(log.next_batch - 1),
       pool_(directory_, *options.disk, options.segment_bytes, std::move(log.spares)),
       was_torn_(log.torn),
       tail_(directory_, pool_, std::move(log.note), options.incarnation, log.next_batch),

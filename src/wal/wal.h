@@ -37,6 +37,8 @@ struct Options {
   Incarnation incarnation;
   /// The node's identity says that there is a log: an empty directory is then damage.
   bool expect_existing = false;
+  /// The log held so many batches when it was last opened: one with fewer, an old copy, is damage.
+  std::uint64_t batches_min = 0;
   /// From 64 KiB to 4 GiB, a multiple of 4 KiB. May change between starts.
   std::uint64_t segment_bytes = 64 << 20;
   Durability durability = Durability::kSynced;
@@ -56,6 +58,9 @@ class Wal final : public storage::LogStore {
   /// see storage::Recovery::unsure. Blocks on the disk.
   static Result<std::unique_ptr<Wal>> Open(const Options& options);
   ~Wal() override;
+
+  /// How many batches it held, synced, when it was opened: never fewer at the next opening.
+  [[nodiscard]] std::uint64_t batches_at_open() const { return batches_at_open_; }
 
   storage::Recovery TakeRecovery() override;
   void Append(std::vector<storage::LogUpdate> updates, storage::AppendDone done) override;
@@ -99,6 +104,7 @@ class Wal final : public storage::LogStore {
 
   const Options options_;
   const std::shared_ptr<Directory> directory_;
+  const std::uint64_t batches_at_open_;
   SegmentPool pool_;
   storage::Recovery recovery_;
   bool was_torn_;

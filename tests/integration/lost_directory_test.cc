@@ -1,10 +1,12 @@
-// A node whose directory was wiped is not the node that voted (protocols 1): it never votes nor
-// leads, and says why.
+// A node that lost its directory, or the log in it, is not the node that voted (protocols 1 and 4):
+// it never votes nor leads with what is left, and says why.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <string>
 
 #include "tests/integration/local_cluster.h"
@@ -15,10 +17,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST(LostDirectory, IsNoVoter) {
-  // The run of protocols 1: x is acknowledged on {A, C}, C is wiped, A dies; B must not be elected
-  // by C.
-  LocalCluster cluster(3, 4);
+/// The run of protocols 1: x is acknowledged on {A, C}, C loses its memory, A dies; B, which lacks
+/// x, must not be elected by C. Then A is back.
+void PlayTheRun(LocalCluster& cluster,
+                const std::function<void(const std::filesystem::path&)>& lose,
+                const std::function<bool(Client&)>& says_so) {
   cluster.StartAll();
   {
     Client client = cluster.Connect();
@@ -29,16 +32,13 @@ TEST(LostDirectory, IsNoVoter) {
     }
   }
   cluster.Kill(3);
-  std::filesystem::remove_all(cluster.data_dir(3));
+  lose(cluster.data_dir(3));
   cluster.Kill(1);
   cluster.Start(2);
   cluster.Start(3);
   // Nodes 2 and 3 are up, but 3 is another: they are one voter of three.
   Client client = cluster.Connect(milliseconds(500));
-  EXPECT_TRUE(Eventually(seconds(20), [&] {
-    auto status = client.NodeStatus(3);
-    return status.ok() && status->waiting_for.find("not part of the cluster") != std::string::npos;
-  })) << cluster.Output(3);
+  EXPECT_TRUE(Eventually(seconds(20), [&] { return says_so(client); })) << cluster.Output(3);
   for (int i = 0; i < 4; ++i) {
     auto put = client.Put("key-" + std::to_string(i), "y", {.timeout = seconds(1)});
     EXPECT_FALSE(put.ok());
@@ -52,6 +52,50 @@ TEST(LostDirectory, IsNoVoter) {
     ASSERT_TRUE(read.ok()) << i << ": " << read.status().ToString();
     EXPECT_EQ(read->value, "x");
   }
+}
+
+/// Waits until node 3 runs, and it must say in its log where it put the damaged stores.
+bool BeganAnew(const LocalCluster& cluster, Client& client) {
+  auto status = client.NodeStatus(3);
+  const std::string aside = (cluster.data_dir(3) / "log.damaged-2").string();
+  return status.ok() && status->boot == 2 && status->waiting_for.empty() &&
+         status->replicas.empty() && cluster.Output(3).find(aside) != std::string::npos;
+}
+
+TEST(LostDirectory, IsNoVoter) {
+  LocalCluster cluster(3, 4);
+  PlayTheRun(
+      cluster, [](const auto& dir) { std::filesystem::remove_all(dir); },
+      [](Client& client) {
+        auto status = client.NodeStatus(3);
+        return status.ok() &&
+               status->waiting_for.find("not part of the cluster") != std::string::npos;
+      });
+}
+
+TEST(LostLog, IsNoVoter) {
+  LocalCluster cluster(3, 4);
+  PlayTheRun(
+      cluster, [](const auto& dir) { std::filesystem::remove_all(dir / "log"); },
+      [&](Client& client) { return BeganAnew(cluster, client); });
+  EXPECT_TRUE(std::filesystem::exists(cluster.data_dir(3) / "data.damaged-2" / "CURRENT"));
+}
+
+TEST(DamagedLog, IsNoVoter) {
+  LocalCluster cluster(3, 4);
+  PlayTheRun(
+      cluster,
+      [](const auto& dir) {
+        // In the middle: whole records that were synced stand behind it.
+        const auto segment = dir / "log" / "segment-00000000000000000001";
+        std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(4096 + 64);
+        file.put('\xff');
+        ASSERT_TRUE(file.good());
+      },
+      [&](Client& client) { return BeganAnew(cluster, client); });
+  EXPECT_TRUE(std::filesystem::exists(cluster.data_dir(3) / "log.damaged-2" /
+                                      "segment-00000000000000000001"));
 }
 
 }  // namespace

@@ -1,0 +1,259 @@
+// Damaged stores are moved aside, never deleted, and a crash between any two steps of that comes to
+// the same end (protocols 4).
+#include "server/stores.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "base/check.h"
+
+namespace ringfort::server {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// A data directory of a member of a cluster whose third boot has ended well: the log knows shard
+/// 3, the data hold a map of it.
+class StoresTest : public testing::Test {
+ protected:
+  StoresTest() {
+    std::string name = (fs::temp_directory_path() / "ringfort-stores-XXXXXX").string();
+    RF_CHECK(::mkdtemp(name.data()) != nullptr);
+    scratch_ = name;
+    path_ = scratch_ / "node";
+    for (int boot = 1; boot <= 3; ++boot) {
+      OpenDir();
+      auto stores = Open();
+      EXPECT_TRUE(stores.ok()) << stores.status().ToString();
+      if (boot == 1) Fill(*stores);
+      proto::Identity identity = dir_->identity();
+      identity.mutable_record()->set_replicas(3);
+      identity.set_replicas_made(true);
+      for (int i = 0; i < 3; ++i) identity.mutable_record()->add_nodes();
+      EXPECT_TRUE(dir_->Save(identity.SerializeAsString()).ok());
+    }
+    dir_.reset();
+  }
+  ~StoresTest() override {
+    dir_.reset();
+    fs::remove_all(scratch_);
+  }
+
+  void OpenDir() {
+    dir_.reset();
+    auto dir = DataDir::Open(path_.string(), NodeId(1), "test");
+    ASSERT_TRUE(dir.ok()) << dir.status().ToString();
+    dir_ = *std::move(dir);
+  }
+  Result<Stores> Open() {
+    wal::Options log_options;
+    log_options.segment_bytes = 64 << 10;
+    return OpenStores(dir_.get(), log_options, {});
+  }
+  static void Fill(Stores& stores) {
+    EXPECT_TRUE(stores.shards->Create({{ShardId(3), storage::Generation(1)}}).ok());
+    storage::LogUpdate update;
+    update.shard = ShardId(3);
+    update.base = raft::LogBase();
+    update.generation = storage::Generation(1);
+    stores.log->Append({update}, [](const Status&) {});
+    EXPECT_TRUE(stores.log->Sync().ok());
+  }
+  static void FlipByte(const fs::path& path, std::uint64_t at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    const char byte = static_cast<char>(file.get() ^ 0x40);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(byte);
+    ASSERT_TRUE(file.good()) << path;
+  }
+  void DamageLog() { FlipByte(path_ / "log/segment-00000000000000000001", 4096 + 60); }
+
+  /// What has to stand at the end of boot 4.
+  void ExpectSetAside() {
+    OpenDir();
+    auto stores = Open();
+    ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+    EXPECT_THAT(stores->damage, HasSubstr((path_ / "log.damaged-4").string()));
+    EXPECT_THAT(stores->damage, HasSubstr((path_ / "data.damaged-4").string()));
+    EXPECT_EQ(stores->damage.find('\n'), std::string::npos);
+    EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
+    EXPECT_TRUE(stores->shards->List().empty());
+    EXPECT_EQ(dir_->identity().boot(), 4U);
+    EXPECT_TRUE(dir_->identity().replicas_made());
+    EXPECT_FALSE(dir_->setting_aside());
+    *stores = Stores();
+    // The next start finds a healthy node.
+    OpenDir();
+    auto next = Open();
+    ASSERT_TRUE(next.ok()) << next.status().ToString();
+    EXPECT_EQ(next->damage, "");
+    EXPECT_EQ(dir_->identity().boot(), 5U);
+    EXPECT_FALSE(fs::exists(path_ / "log.damaged-5"));
+  }
+
+  fs::path scratch_;
+  fs::path path_;
+  std::unique_ptr<DataDir> dir_;
+};
+
+TEST_F(StoresTest, AreOpenedAsTheyWereLeft) {
+  OpenDir();
+  auto stores = Open();
+  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+  EXPECT_EQ(stores->damage, "");
+  EXPECT_EQ(stores->log->TakeRecovery().shards.size(), 1U);
+  EXPECT_EQ(stores->shards->List().size(), 1U);
+  EXPECT_EQ(dir_->identity().boot(), 4U);
+}
+
+TEST_F(StoresTest, AFlippedByteInTheLog) {
+  DamageLog();
+  ExpectSetAside();
+  EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
+  EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
+}
+
+TEST_F(StoresTest, ADeletedLog) {
+  fs::remove_all(path_ / "log");
+  ExpectSetAside();
+  EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
+}
+
+TEST_F(StoresTest, AnEmptiedLog) {
+  fs::remove_all(path_ / "log");
+  fs::create_directory(path_ / "log");
+  ExpectSetAside();
+}
+
+// The run: an operator brings back last week's copy of the log alone. It is whole by itself.
+TEST_F(StoresTest, AnOldCopyOfTheLog) {
+  fs::copy(path_ / "log", scratch_ / "copy", fs::copy_options::recursive);
+  for (int boot = 0; boot < 2; ++boot) {
+    OpenDir();
+    auto stores = Open();
+    ASSERT_TRUE(stores.ok());
+    storage::LogUpdate vote;
+    vote.shard = ShardId(3);
+    vote.hard_state = raft::HardState{Term(9), ReplicaId(2), false};
+    stores->log->Append({vote}, [](const Status&) {});
+    ASSERT_TRUE(stores->log->Sync().ok());
+  }
+  fs::remove_all(path_ / "log");
+  fs::rename(scratch_ / "copy", path_ / "log");
+  OpenDir();
+  auto stores = Open();
+  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+  EXPECT_THAT(stores->damage, HasSubstr("log.damaged-6"));
+  EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
+}
+
+TEST_F(StoresTest, DeletedData) {
+  fs::remove_all(path_ / "data");
+  ExpectSetAside();
+  EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
+}
+
+TEST_F(StoresTest, AFileOfTheDataThatIsDamagedOrGone) {
+  for (const std::string prefix : {"MANIFEST-", "CURRENT"}) {
+    for (const bool gone : {false, true}) {
+      SCOPED_TRACE(prefix + (gone ? " is gone" : " is damaged"));
+      const fs::path good = scratch_ / "good";
+      fs::remove_all(good);
+      fs::copy(path_, good, fs::copy_options::recursive);
+      for (const auto& entry : fs::directory_iterator(path_ / "data")) {
+        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        gone ? static_cast<void>(fs::remove(entry.path())) : FlipByte(entry.path(), 8);
+      }
+      ExpectSetAside();
+      dir_.reset();
+      fs::remove_all(path_);
+      fs::rename(good, path_);
+    }
+  }
+}
+
+// Every state that a crash can leave between the note and the end: for each of the two stores, the
+// damaged one in its place, moved, or moved with an empty one in its place.
+TEST_F(StoresTest, ACrashBetweenAnyTwoSteps) {
+  DamageLog();
+  const fs::path good = scratch_ / "good";
+  fs::copy(path_, good, fs::copy_options::recursive);
+  enum class Step { kInPlace, kMoved, kMade };
+  for (const Step log : {Step::kInPlace, Step::kMoved, Step::kMade}) {
+    for (const Step data : {Step::kInPlace, Step::kMoved, Step::kMade}) {
+      SCOPED_TRACE(std::to_string(static_cast<int>(log)) + std::to_string(static_cast<int>(data)));
+      fs::remove_all(path_);
+      fs::copy(good, path_, fs::copy_options::recursive);
+      OpenDir();
+      ASSERT_TRUE(dir_->SetStoresAside().ok());
+      auto leave = [&](Step step, const fs::path& store, const std::function<void()>& make) {
+        if (step == Step::kInPlace) fs::rename(store.string() + ".damaged-4", store);
+        if (step == Step::kMade) make();
+      };
+      leave(log, path_ / "log", [&] {
+        wal::Options options;
+        options.dir = dir_->log_dir();
+        options.incarnation = dir_->incarnation();
+        options.segment_bytes = 64 << 10;
+        EXPECT_TRUE(wal::Wal::Open(options).ok());
+      });
+      leave(data, path_ / "data", [&] {
+        rocks::Options options;
+        options.dir = dir_->data_dir();
+        options.incarnation = dir_->incarnation();
+        EXPECT_TRUE(rocks::RocksStore::Open(options).ok());
+      });
+      ExpectSetAside();
+      EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
+      EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
+    }
+  }
+}
+
+// Otherwise the next start would take what was half moved for a node that never was.
+TEST_F(StoresTest, NothingIsMovedBeforeTheNoteOfItLasts) {
+  DamageLog();
+  fs::create_directory(path_ / "identity.new");  // Where the note is written first.
+  OpenDir();
+  EXPECT_EQ(Open().status().code(), Code::kIoError);
+  EXPECT_TRUE(fs::exists(path_ / "log/segment-00000000000000000001"));
+  EXPECT_TRUE(fs::exists(path_ / "data/CURRENT"));
+  EXPECT_FALSE(fs::exists(path_ / "log.damaged-4"));
+}
+
+TEST_F(StoresTest, TheOnlyCopyIsLeftAsItIs) {
+  OpenDir();
+  proto::Identity identity = dir_->identity();
+  identity.mutable_record()->set_replicas(1);
+  ASSERT_TRUE(dir_->Save(identity.SerializeAsString()).ok());
+  DamageLog();
+  OpenDir();
+  const auto stores = Open();
+  EXPECT_EQ(stores.status().code(), Code::kCorruption);
+  EXPECT_THAT(stores.status().message(), HasSubstr("bring back"));
+  EXPECT_TRUE(fs::exists(path_ / "log/segment-00000000000000000001"));
+  EXPECT_FALSE(dir_->setting_aside());
+}
+
+// It may be the right one, put in the wrong place.
+TEST_F(StoresTest, AnotherNodesLogIsNotMoved) {
+  fs::remove_all(path_ / "log");
+  wal::Options options;
+  options.dir = (path_ / "log").string();
+  options.incarnation = Incarnation{1, 2};
+  ASSERT_TRUE(wal::Wal::Open(options).ok());
+  OpenDir();
+  EXPECT_EQ(Open().status().code(), Code::kWrongCluster);
+  EXPECT_FALSE(dir_->setting_aside());
+}
+
+}  // namespace
+}  // namespace ringfort::server
