@@ -195,7 +195,7 @@ TEST_F(RecoveryTest, MissingSegmentsAreDamage) {
     StoreImage(image, dir_);
     const Status status = OpenError();
     EXPECT_EQ(status.code(), Code::kCorruption) << missing;
-    EXPECT_THAT(status.message(), HasSubstr("let the node be replaced")) << missing;
+    EXPECT_THAT(status.message(), HasSubstr("its peers fill it again")) << missing;
   }
   StoreImage(whole, dir_);
   EXPECT_EQ(LastOf(Open()->TakeRecovery()), LogIndex(80));
