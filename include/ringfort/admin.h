@@ -70,6 +70,13 @@ struct CounterView {
   std::uint64_t value = 0;
 };
 
+/// Free space on a node's disks, against its --disk_reserve_mb.
+enum class DiskRoom : std::uint8_t {
+  kEnough,
+  kFull,       ///< It refuses puts; reads, deletes and all else go on.
+  kExhausted,  ///< It refuses all writes, and takes none from other nodes.
+};
+
 struct NodeStatusView {
   std::uint32_t node = 0;
   /// Who its data directory is: 32 hexadecimal digits.
@@ -83,6 +90,8 @@ struct NodeStatusView {
   std::vector<ReplicaView> replicas;
   std::vector<CounterView> counters;
   std::uint64_t log_bytes = 0;
+  DiskRoom disk_room = DiskRoom::kEnough;
+  std::uint64_t disk_free_bytes = 0;
   std::chrono::milliseconds uptime{0};
   /// Of the program.
   std::string version;

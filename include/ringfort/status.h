@@ -27,7 +27,9 @@ enum class Code : std::uint8_t {
   kTooLarge = 4,
   /// A queue on the way is full. Retry: yes, after `retry_after`.
   kOverloaded = 5,
-  /// The node's disk is full; reads and deletes still work. Retry: later.
+  /// The disk of the shard's primary is full, or those of so many of its nodes that a majority
+  /// cannot take more. Reads still work, and deletes, until it gets worse. The refused try changed
+  /// nothing. Retry: later, when there is room; the client library does not by itself.
   kDiskFull = 6,
   /// The node asked is not the shard's primary. The client library handles it; callers do not see
   /// it.

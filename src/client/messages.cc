@@ -341,6 +341,12 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
     view.counters.push_back({counter.name(), counter.value()});
   }
   view.log_bytes = status.log_bytes();
+  switch (status.disk_room()) {
+    case proto::NodeStatus::FULL: view.disk_room = DiskRoom::kFull; break;
+    case proto::NodeStatus::EXHAUSTED: view.disk_room = DiskRoom::kExhausted; break;
+    default: break;
+  }
+  view.disk_free_bytes = status.disk_free_bytes();
   view.uptime = std::chrono::milliseconds(status.uptime_ms());
   view.version = status.version();
   return view;

@@ -41,6 +41,8 @@ void Node::AnswerStatus(Reply reply) {
   status->set_waiting_for(waiting_for());
   status->set_log_bytes(doors_.log->usage().bytes);
   status->set_version(kVersion);
+  status->set_disk_room(static_cast<proto::NodeStatus::DiskRoom>(room_.load()));
+  status->set_disk_free_bytes(free_bytes_);
   const auto uptime = doors_.loops.front()->Now() - started_at_;
   status->set_uptime_ms(static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()));

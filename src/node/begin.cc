@@ -66,10 +66,10 @@ void Node::Begin(const proto::CreationRecord& record) {
   for (const auto& loop : loops_) loops.push_back(loop.get());
   std::vector<NodeId> peers;
   for (const auto& [node, incarnation] : incarnations_) peers.push_back(node);
-  liveness_ =
-      std::make_unique<Liveness>(options_.liveness, self_.node, self_.boot, peers,
-                                 Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_,
-                                                 loops, doors_.log, options_.shard_loop.stall_max});
+  liveness_ = std::make_unique<Liveness>(
+      options_.liveness, self_.node, self_.boot, peers,
+      Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_, loops, doors_.log,
+                      options_.shard_loop.stall_max, [this] { return room_.load(); }});
   SetWaitingFor("its replicas are being loaded (this takes a moment)");
   doors_.pool->Post([this, own, identity = identity_] {
     Status status = MakeOnce(own, identity);

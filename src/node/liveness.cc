@@ -40,6 +40,11 @@ MonotonicTime Liveness::PromisedUntil(NodeId node) const {
   return MonotonicTime(Duration(found->second->promised_until_ns.load()));
 }
 
+storage::DiskRoom Liveness::RoomOf(NodeId node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? storage::DiskRoom::kEnough : found->second->room.load();
+}
+
 bool Liveness::IsGone(const env::PeerIdentity& peer) const {
   const auto found = peers_.find(peer.node);
   return found != peers_.end() && peer.boot <= found->second->gone_boot;
@@ -120,6 +125,7 @@ void Liveness::SendTo(Peer* peer) {
   heartbeat->set_sequence(++peer->sequence);
   heartbeat->set_promise_ms(static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.lease).count()));
+  heartbeat->set_disk_room(static_cast<std::uint32_t>(doors_.own_room()));
   heartbeat->set_list_version(peer->version);
   if (peer->acknowledged_version != peer->version) {
     heartbeat->set_has_list(true);
@@ -165,6 +171,9 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   Peer* peer = Find(from.node);
   // What an earlier process still had on its way would undo its successor's list.
   if (peer == nullptr || IsGone(from) || from.boot < peer->their_boot) return;
+  // What a newer release may call worse is as bad as can be here.
+  constexpr auto kWorst = static_cast<std::uint32_t>(storage::DiskRoom::kExhausted);
+  peer->room = static_cast<storage::DiskRoom>(std::min(heartbeat.disk_room(), kWorst));
   const MonotonicTime now = doors_.control->Now();
   const Duration promise =
       std::max(options_.lease, Duration(std::chrono::milliseconds(heartbeat.promise_ms())));

@@ -18,6 +18,7 @@
 #include "node/shard_loop.h"
 #include "replica/liveness_cell.h"
 #include "ringfort/peer.pb.h"
+#include "storage/disk_room.h"
 
 namespace ringfort::node {
 
@@ -40,6 +41,8 @@ class Liveness {
     storage::LogStore* log;
     /// How long a log write may take before this node answers for nothing.
     Duration stall_max;
+    /// The room on this node's disks.
+    std::function<storage::DiskRoom()> own_room;
   };
 
   Liveness(LivenessOptions options, NodeId self, BootNumber boot, std::vector<NodeId> peers,
@@ -53,6 +56,8 @@ class Liveness {
   void SetLeads(ShardId shard, std::optional<Term> term, std::vector<NodeId> peers);
   /// Until when this node has promised `node` not to elect another. Any thread.
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const;
+  /// The room on that node's disks, as it said last. Any thread.
+  [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const;
 
   void OnConnected(const env::PeerIdentity& peer);
   void OnGone(NodeId node, BootNumber boot);
@@ -75,6 +80,7 @@ class Liveness {
     const NodeId node;
     /// Nanoseconds on the monotonic clock. Written on the control loop before the marks are read.
     std::atomic<std::int64_t> promised_until_ns{Duration::min().count()};
+    std::atomic<storage::DiskRoom> room{storage::DiskRoom::kEnough};
     /// The newest boot that is gone.
     BootNumber gone_boot;
 

@@ -48,11 +48,15 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
     loops_.push_back(std::make_unique<ShardLoop>(
         options_.shard_loop,
         ShardLoop::Doors{
-            loop, doors_.pool, doors_.transport, doors_.log,
+            self_.node, loop, doors_.pool, doors_.transport, doors_.log,
             [this](ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
               liveness_->SetLeads(shard, term, std::move(peers));
             },
-            [this](NodeId node) { return liveness_->PromisedUntil(node); }, doors_.on_fatal}));
+            [this](NodeId node) { return liveness_->PromisedUntil(node); },
+            [this](NodeId node) {
+              return node == self_.node ? room_.load() : liveness_->RoomOf(node);
+            },
+            doors_.on_fatal}));
   }
 }
 
@@ -61,6 +65,21 @@ Node::~Node() = default;
 ClusterId Node::cluster_id() const {
   const std::lock_guard lock(mutex_);
   return cluster_id_;
+}
+
+void Node::SetRoom(storage::DiskRoom room, std::uint64_t free_bytes) {
+  free_bytes_ = free_bytes;
+  if (room_.exchange(room) == room) return;
+  const std::string free = " (" + std::to_string(free_bytes >> 20) + " MiB are free)";
+  switch (room) {
+    case storage::DiskRoom::kEnough: doors_.log_line("the disk has room again" + free); return;
+    case storage::DiskRoom::kFull:
+      doors_.log_line("the disk is full: puts are refused until there is room" + free);
+      return;
+    case storage::DiskRoom::kExhausted:
+      doors_.log_line("the disk is exhausted: nothing is written until there is room" + free);
+      return;
+  }
 }
 
 void Node::Start() {

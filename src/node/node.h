@@ -24,6 +24,7 @@
 #include "ring/cluster_map.h"
 #include "ringfort/client.pb.h"
 #include "ringfort/disk.pb.h"
+#include "storage/disk_room.h"
 #include "storage/identity_store.h"
 #include "storage/log_store.h"
 #include "storage/shard_store.h"
@@ -68,6 +69,10 @@ class Node final : public env::TransportEvents {
   /// Answers what waits with kNotPrimary and starts nothing new. `done` is called on the control
   /// loop.
   void Stop(std::function<void()> done);
+
+  /// The room on this node's disks: what it refuses, and tells the others, follows from it.
+  /// Thread-safe.
+  void SetRoom(storage::DiskRoom room, std::uint64_t free_bytes);
 
   /// What this node says of itself. Thread-safe.
   [[nodiscard]] env::PeerIdentity self() const { return self_; }
@@ -149,6 +154,8 @@ class Node final : public env::TransportEvents {
 
   std::atomic<bool> has_record_{false};
   std::atomic<bool> serving_{false};
+  std::atomic<storage::DiskRoom> room_{storage::DiskRoom::kEnough};
+  std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> rubbish_{0};
   std::atomic<std::uint64_t> set_aside_{0};
   /// Shards of this node that its log does not know.

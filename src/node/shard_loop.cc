@@ -1,11 +1,29 @@
 #include "node/shard_loop.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/check.h"
 #include "ringfort/peer.pb.h"
 
 namespace ringfort::node {
+namespace {
+
+// Leaves what a node whose disk is exhausted can take: an append ends before its first command. An
+// append that begins with one is lost on the way, as the core expects of messages, and tried again
+// at the pace of its timers; without its entries it would be answered, and tried again at once.
+bool LeaveOutCommands(raft::Message* message) {
+  auto* append = std::get_if<raft::AppendRequest>(&message->body);
+  if (append == nullptr) return true;
+  const auto first = std::find_if(
+      append->entries.begin(), append->entries.end(),
+      [](const raft::Entry& entry) { return entry.kind == raft::EntryKind::kCommand; });
+  if (first == append->entries.end()) return true;
+  append->entries.erase(first, append->entries.end());
+  return !append->entries.empty();
+}
+
+}  // namespace
 
 ShardLoop::ShardLoop(ShardLoopOptions options, Doors doors)
     : options_(options),
@@ -126,7 +144,8 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
     doors_.transport->Send(to, env::Lane::kBulk, batch->message.SerializeAsString());
     *batch = Batch();
   };
-  for (const replica::Effects::Outgoing& outgoing : messages) {
+  for (replica::Effects::Outgoing& outgoing : messages) {
+    if (!TakesCommands(outgoing.to) && !LeaveOutCommands(&outgoing.message)) continue;
     Batch& batch = batches[outgoing.to];
     wire::EncodeMessage(outgoing.shard, outgoing.message,
                         batch.message.mutable_raft()->add_messages());
@@ -144,7 +163,10 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
 
 void ShardLoop::Deliver(NodeId from, std::vector<wire::ShardMessage> messages) {
   const MonotonicTime now = Now();
-  for (const wire::ShardMessage& message : messages) {
+  const bool takes_commands = TakesCommands(doors_.self);
+  for (wire::ShardMessage& message : messages) {
+    // The sender leaves them out too, once it has heard of it.
+    if (!takes_commands && !LeaveOutCommands(&message.message)) continue;
     replica::Replica* replica = Find(message.shard);
     if (replica != nullptr && replica->IsOn(message.message.from, from)) {
       replica->Receive(message.message, now);

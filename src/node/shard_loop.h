@@ -38,6 +38,8 @@ struct ShardLoopOptions {
 class ShardLoop final : public replica::Host {
  public:
   struct Doors {
+    /// Of this node.
+    NodeId self;
     env::Loop* loop;
     env::Executor* pool;
     env::Transport* transport;
@@ -46,6 +48,8 @@ class ShardLoop final : public replica::Host {
     std::function<void(ShardId, std::optional<Term>, std::vector<NodeId> peers)> on_leads;
     /// Thread-safe.
     std::function<MonotonicTime(NodeId)> promised_until;
+    /// Thread-safe.
+    std::function<storage::DiskRoom(NodeId)> room_of;
     std::function<void(const Status&)> on_fatal;
   };
 
@@ -85,6 +89,9 @@ class ShardLoop final : public replica::Host {
     return doors_.promised_until(node);
   }
   [[nodiscard]] bool IsGone(NodeId node) const override { return gone_.contains(node); }
+  [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const override {
+    return doors_.room_of(node);
+  }
   void OnLeads(ShardId shard, std::optional<Term> term) override;
   void OnFatal(const Status& status) override { doors_.on_fatal(status); }
 
@@ -102,6 +109,9 @@ class ShardLoop final : public replica::Host {
   void RunTurn();
   void Store(replica::Effects* effects);
   void Send(std::vector<replica::Effects::Outgoing> messages);
+  [[nodiscard]] bool TakesCommands(NodeId node) const {
+    return RoomOf(node) != storage::DiskRoom::kExhausted;
+  }
 
   const ShardLoopOptions options_;
   const Doors doors_;

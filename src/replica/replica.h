@@ -22,6 +22,7 @@
 #include "replica/liveness_cell.h"
 #include "replica/state_machine.h"
 #include "ringfort/client.pb.h"
+#include "storage/disk_room.h"
 #include "storage/log_store.h"
 #include "storage/shard_store.h"
 
@@ -72,6 +73,8 @@ class Host {
   [[nodiscard]] virtual MonotonicTime PromisedUntil(NodeId node) const = 0;
   /// Whether the node's process is known to be gone.
   [[nodiscard]] virtual bool IsGone(NodeId node) const = 0;
+  /// The room on the node's disks, as far as is known.
+  [[nodiscard]] virtual storage::DiskRoom RoomOf(NodeId node) const = 0;
   /// The replica now leads in `term`, or no longer leads (none).
   virtual void OnLeads(ShardId shard, std::optional<Term> term) = 0;
   /// Nobody knows what the disk kept: the node must stop.
@@ -161,6 +164,8 @@ class Replica {
   void FailPending();
   void ExpireRequests(MonotonicTime now);
   [[nodiscard]] proto::Response NotPrimary(Effect effect) const;
+  /// What the disks allow that an entry needs: the own, and those of the best majority.
+  [[nodiscard]] storage::DiskRoom Room() const;
   [[nodiscard]] std::string MakeCommand(proto::Request* request, MonotonicTime now);
 
   // apply.cc: the state machine.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/quorum.h"
 #include "replica/reader.h"
 #include "replica/replica.h"
 #include "ringfort/disk.pb.h"
@@ -23,6 +24,22 @@ Status TooLate(Effect effect) {
 
 bool IsRead(const proto::Request& request) {
   return request.has_get() || request.has_scan();
+}
+
+bool Puts(const proto::Request& request) {
+  const auto& operations = request.write().operations();
+  return std::any_of(operations.begin(), operations.end(), [](const proto::Operation& operation) {
+    return operation.kind() == proto::Operation::PUT;
+  });
+}
+
+Status DiskFull(bool own, storage::DiskRoom room) {
+  const std::string whose =
+      own ? "the disk of the shard's primary is full"
+          : "the disks of so many of the shard's nodes are full that no majority takes more";
+  return Status(Code::kDiskFull, whose + (room == storage::DiskRoom::kFull
+                                              ? " (delete entries, or free space there)"
+                                              : ", even for deletes (free space there)"));
 }
 
 bool FromAnyReplica(const proto::Request& request) {
@@ -75,6 +92,18 @@ proto::Response Replica::NotPrimary(Effect effect) const {
 
 // Writes.
 
+storage::DiskRoom Replica::Room() const {
+  using storage::DiskRoom;
+  const auto majority_has = [this](DiskRoom room) {
+    return raft::QuorumHolds(
+        raft_.members(), [this, room](ReplicaId id) { return host_->RoomOf(NodeOf(id)) <= room; });
+  };
+  const DiskRoom theirs = majority_has(DiskRoom::kEnough) ? DiskRoom::kEnough
+                          : majority_has(DiskRoom::kFull) ? DiskRoom::kFull
+                                                          : DiskRoom::kExhausted;
+  return std::max(theirs, host_->RoomOf(NodeOf(raft_.self())));
+}
+
 std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
   const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(now - stamped_at_);
   last_stamp_ = last_stamp_ + static_cast<std::uint64_t>(passed.count());
@@ -97,12 +126,20 @@ void Replica::ProposeWrites(MonotonicTime now) {
   requests.swap(write_mail_);
   std::vector<SharedBytes> commands;
   std::vector<PendingWrite> pending;
+  const storage::DiskRoom room = Room();
   for (Request& request : requests) {
     const std::size_t bytes = request.body.ByteSizeLong();
     if (raft_.role() != raft::Role::kPrimary || now >= request.deadline) {
       write_bytes_ -= bytes;
       request.reply(now >= request.deadline ? ErrorResponse(TooLate(Effect::kNotApplied))
                                             : NotPrimary(Effect::kNotApplied));
+      continue;
+    }
+    if (room == storage::DiskRoom::kExhausted ||
+        (room == storage::DiskRoom::kFull && Puts(request.body))) {
+      write_bytes_ -= bytes;
+      const bool own = host_->RoomOf(NodeOf(raft_.self())) == room;
+      request.reply(ErrorResponse(DiskFull(own, room)));
       continue;
     }
     const bool opens = request.body.has_open_session();

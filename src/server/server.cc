@@ -164,6 +164,12 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   doors.counters = [this] { return Counters(); };
   node_ = std::make_unique<node::Node>(MakeNodeOptions(), std::move(config), dir_->identity(),
                                        std::move(doors));
+  disk_watch_ = std::make_unique<DiskWatch>(
+      std::vector<std::string>{flags_.data_dir, dir_->log_dir(), dir_->data_dir()},
+      flags_.disk_reserve_bytes, loops.front(), pool_.get(),
+      [this](storage::DiskRoom room, const storage::DiskSpace& space) {
+        node_->SetRoom(room, space.free_bytes);
+      });
   net::ListenerHooks hooks;
   hooks.identity = identity;
   hooks.requests = this;
@@ -175,6 +181,7 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at "
             << address << ", boot " << dir_->identity().boot() << ", incarnation "
             << dir_->incarnation();
+  disk_watch_->Start();
   node_->Start();
   return Status::Ok();
 }

@@ -16,6 +16,7 @@
 #include "ringfort/status.h"
 #include "rocks/rocks_store.h"
 #include "server/data_dir.h"
+#include "server/disk_watch.h"
 #include "server/server_flags.h"
 #include "wal/wal.h"
 
@@ -48,6 +49,7 @@ class Server final : private net::RequestHandler {
   std::unique_ptr<env::TransportEvents> late_events_;
   std::unique_ptr<net::PeerLinks> links_;
   std::unique_ptr<node::Node> node_;
+  std::unique_ptr<DiskWatch> disk_watch_;
   std::unique_ptr<net::Listener> listener_;
   /// Lines of OnEvent in the second that began then.
   std::atomic<std::int64_t> event_second_{0};

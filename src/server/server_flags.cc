@@ -33,6 +33,12 @@ DEFINE_uint32(election_timeout_ms, 600,
 DEFINE_uint32(stop_timeout_s, 30, "how long a polite stop may take, in seconds");
 DEFINE_uint32(cache_mb, 512, "block cache for all shards, in MiB");
 DEFINE_uint32(write_buffer_mb, 256, "memtables of all shards, in MiB");
+DEFINE_uint32(
+    disk_reserve_mb, 1024,
+    "free space, in MiB, that the node keeps for itself: with less on its disk it refuses "
+    "puts, with less than half of it all writes, until there is room again; the rest is "
+    "for flushes, compactions and the log. At most a tenth of the disk is kept. At least "
+    "three times --write_buffer_mb is good");
 DEFINE_uint32(log_mb, 512, "the replicated log is cut so that it stays below this, in MiB");
 DEFINE_uint32(log_segment_mb, 64, "one file of the log, in MiB, 1 to 4096");
 
@@ -41,11 +47,11 @@ namespace {
 
 const std::vector<const char*>& OwnFlags() {
   static const std::vector<const char*> names{
-      "config",         "node",          "data_dir",
-      "durability",     "reads",         "io_threads",
-      "lease_ms",       "heartbeat_ms",  "election_timeout_ms",
-      "stop_timeout_s", "cache_mb",      "write_buffer_mb",
-      "log_mb",         "log_segment_mb"};
+      "config",         "node",           "data_dir",
+      "durability",     "reads",          "io_threads",
+      "lease_ms",       "heartbeat_ms",   "election_timeout_ms",
+      "stop_timeout_s", "cache_mb",       "write_buffer_mb",
+      "log_mb",         "log_segment_mb", "disk_reserve_mb"};
   return names;
 }
 
@@ -121,6 +127,7 @@ Status CheckRanges() {
            Range{"cache_mb", FLAGS_cache_mb, 1, 1U << 20},
            Range{"write_buffer_mb", FLAGS_write_buffer_mb, 8, 1U << 20},
            Range{"log_segment_mb", FLAGS_log_segment_mb, 1, 4096},
+           Range{"disk_reserve_mb", FLAGS_disk_reserve_mb, 1, 1U << 20},
            Range{"log_mb", FLAGS_log_mb, 4ULL * FLAGS_log_segment_mb, 1U << 20},
        }) {
     if (range.value < range.low || range.value > range.high) {
@@ -163,6 +170,7 @@ Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   flags.stop_timeout = std::chrono::seconds(FLAGS_stop_timeout_s);
   flags.cache_bytes = std::uint64_t{FLAGS_cache_mb} << 20;
   flags.write_buffer_bytes = std::uint64_t{FLAGS_write_buffer_mb} << 20;
+  flags.disk_reserve_bytes = std::uint64_t{FLAGS_disk_reserve_mb} << 20;
   flags.log_bytes = std::uint64_t{FLAGS_log_mb} << 20;
   flags.log_segment_bytes = std::uint64_t{FLAGS_log_segment_mb} << 20;
   return flags;

@@ -74,12 +74,16 @@ std::filesystem::path LocalCluster::data_dir(std::uint32_t node) const {
 }
 
 std::vector<std::string> LocalCluster::Words(std::uint32_t node) const {
-  return {ServerBinary(),
-          "--config=" + config_file(),
-          "--node=" + std::to_string(node),
-          "--data_dir=" + data_dir(node).string(),
-          "--log_segment_mb=8",
-          "--log_mb=64"};
+  std::vector<std::string> words = before_;
+  words.insert(words.end(),
+               {ServerBinary(), "--config=" + config_file(), "--node=" + std::to_string(node),
+                "--data_dir=" + data_dir(node).string()});
+  words.insert(words.end(), flags_.begin(), flags_.end());
+  return words;
+}
+
+void LocalCluster::AddFlags(const std::vector<std::string>& flags) {
+  flags_.insert(flags_.end(), flags.begin(), flags.end());
 }
 
 void LocalCluster::Start(std::uint32_t node) {
@@ -104,6 +108,10 @@ void LocalCluster::Resume(std::uint32_t node) {
 std::optional<int> LocalCluster::Stop(std::uint32_t node) {
   running_.at(node)->Signal(SIGTERM);
   return running_.at(node)->Wait(std::chrono::seconds(60));
+}
+
+std::optional<int> LocalCluster::AwaitEnd(std::uint32_t node, std::chrono::milliseconds limit) {
+  return running_.at(node)->Wait(limit);
 }
 
 std::string LocalCluster::Output(std::uint32_t node) const {

@@ -44,6 +44,10 @@ class LocalCluster {
   /// Writes a config for nodes 1..n; starts nothing.
   LocalCluster(std::uint32_t nodes, std::uint32_t shards);
 
+  /// For the starts of all nodes from now on: more flags, and words that stand before the program.
+  void AddFlags(const std::vector<std::string>& flags);
+  void RunUnder(std::vector<std::string> words) { before_ = std::move(words); }
+
   void Start(std::uint32_t node);
   void StartAll();
   /// kill -9.
@@ -52,6 +56,11 @@ class LocalCluster {
   void Resume(std::uint32_t node);
   /// SIGTERM, and waits for the end: the exit code, or none if it did not end in time.
   std::optional<int> Stop(std::uint32_t node);
+  /// Waits for the node to end by itself: as Stop.
+  std::optional<int> AwaitEnd(std::uint32_t node, std::chrono::milliseconds limit);
+  [[nodiscard]] bool Runs(std::uint32_t node) {
+    return !AwaitEnd(node, std::chrono::milliseconds(0)).has_value();
+  }
 
   /// Aborts the test program where the cluster does not answer.
   [[nodiscard]] Client Connect(std::chrono::milliseconds timeout = std::chrono::seconds(5)) const;
@@ -74,6 +83,8 @@ class LocalCluster {
   ScratchDir dir_;
   std::vector<std::uint16_t> ports_;
   std::map<std::uint32_t, std::unique_ptr<Process>> running_;
+  std::vector<std::string> before_;
+  std::vector<std::string> flags_{"--log_segment_mb=8", "--log_mb=64"};
 };
 
 }  // namespace ringfort::integration

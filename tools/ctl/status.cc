@@ -24,6 +24,15 @@ std::string RoleName(ReplicaRole role) {
   return "unknown";
 }
 
+std::string RoomName(DiskRoom room) {
+  switch (room) {
+    case DiskRoom::kEnough: return "enough";
+    case DiskRoom::kFull: return "full";
+    case DiskRoom::kExhausted: return "exhausted";
+  }
+  return "unknown";
+}
+
 Json NodeJson(const Survey& survey, const NodeReport& report) {
   Json node = {{"id", report.node.id},
                {"address", report.node.address},
@@ -38,6 +47,8 @@ Json NodeJson(const Survey& survey, const NodeReport& report) {
   const NodeStatusView& status = *report.status;
   node["replicas"] = status.replicas.size();
   node["log_bytes"] = status.log_bytes;
+  node["disk_room"] = RoomName(status.disk_room);
+  node["disk_free_bytes"] = status.disk_free_bytes;
   node["uptime_ms"] = status.uptime.count();
   node["incarnation"] = status.incarnation;
   node["boot"] = status.boot;
@@ -92,6 +103,12 @@ void PrintNodes(const Survey& survey, std::ostream& out) {
     table.Add({id, report.node.address, report.node.zone, "up",
                std::to_string(status.replicas.size()), primaries, cli::BytesText(status.log_bytes),
                cli::DurationText(status.uptime)});
+    if (status.disk_room != DiskRoom::kEnough) {
+      table.AddNote("its disk is " + RoomName(status.disk_room) + ", " +
+                    cli::BytesText(status.disk_free_bytes) + " free: it refuses " +
+                    (status.disk_room == DiskRoom::kFull ? "puts" : "all writes") +
+                    " until there is room (free space on it)");
+    }
     if (!status.waiting_for.empty()) table.AddNote("waits: " + status.waiting_for);
   }
   table.Print(out);

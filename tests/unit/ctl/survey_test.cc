@@ -145,6 +145,22 @@ TEST(PrintStatus, ShowsNodesAndWhatIsMissing) {
             "node 3 is down: it refused the connection\n");
 }
 
+TEST(PrintStatus, ShowsAFullDisk) {
+  std::vector<NodeReport> reports = SampleReports();
+  reports[0].status->disk_room = DiskRoom::kFull;
+  reports[0].status->disk_free_bytes = 400'000'000;
+  reports[1].status->disk_room = DiskRoom::kExhausted;
+  const Survey survey = SumUp(SampleMap(), std::move(reports));
+  std::ostringstream out;
+  ctl::PrintStatus(survey, false, out);
+  EXPECT_THAT(out.str(), HasSubstr("its disk is full, 400.0 MB free: it refuses puts until"));
+  EXPECT_THAT(out.str(), HasSubstr("its disk is exhausted, 0 B free: it refuses all writes until"));
+  const ctl::Json json = ctl::StatusJson(survey);
+  EXPECT_EQ(json["nodes"][0]["disk_room"], "full");
+  EXPECT_EQ(json["nodes"][0]["disk_free_bytes"], 400'000'000);
+  EXPECT_EQ(json["nodes"][2]["disk_room"], "enough");
+}
+
 TEST(PrintRing, DrawsABarForEachNode) {
   ClusterView map = SampleMap();
   map.shards[3].replicas = {1, 2, 3};

@@ -26,7 +26,8 @@ class LivenessTest : public testing::Test {
  protected:
   void SetUp() override {
     ShardLoop::Doors doors{
-        &loop_, &loop_, &transport_, &log_, nullptr, [](NodeId) { return kNever; }, nullptr};
+        NodeId(1), &loop_, &loop_, &transport_, &log_, nullptr, [](NodeId) { return kNever; },
+        nullptr,   nullptr};
     std::vector<ShardLoop*> loops;
     for (auto& shard_loop : shard_loops_) {
       shard_loop = std::make_unique<ShardLoop>(ShardLoopOptions(), doors);
@@ -35,10 +36,10 @@ class LivenessTest : public testing::Test {
     }
     for (int i = 0; i < 5; ++i) cells_.push_back(std::make_unique<replica::LivenessCell>());
     cells_.push_back(nullptr);
-    liveness_ = std::make_unique<Liveness>(
-        LivenessOptions(), NodeId(1), BootNumber(kOwnBoot),
-        std::vector<NodeId>{NodeId(1), NodeId(2), NodeId(3)},
-        Liveness::Doors{&loop_, &transport_, &cells_, loops, &log_, 600ms});
+    liveness_ = std::make_unique<Liveness>(LivenessOptions(), NodeId(1), BootNumber(kOwnBoot),
+                                           std::vector<NodeId>{NodeId(1), NodeId(2), NodeId(3)},
+                                           Liveness::Doors{&loop_, &transport_, &cells_, loops,
+                                                           &log_, 600ms, [this] { return room_; }});
   }
 
   using Leads = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
@@ -98,6 +99,7 @@ class LivenessTest : public testing::Test {
   HandLoop loop_;
   NotingTransport transport_;
   ScriptedLog log_;
+  storage::DiskRoom room_ = storage::DiskRoom::kEnough;
   std::unique_ptr<ShardLoop> shard_loops_[2];
   std::vector<std::unique_ptr<replica::LivenessCell>> cells_;
   std::unique_ptr<Liveness> liveness_;
@@ -268,6 +270,24 @@ TEST_F(LivenessTest, AStalledDiskLeadsNothing) {
   EXPECT_THAT(Listed(NextBeat(2)), IsEmpty());
   log_.stalled_now = 0ms;
   EXPECT_THAT(Listed(NextBeat(2)), ElementsAre(Pair(0, 4)));
+}
+
+TEST_F(LivenessTest, TellsOfTheRoomOnItsDisksAndHearsOfTheirs) {
+  liveness_->Start();
+  EXPECT_EQ(NextBeat(2).disk_room(), 0U);
+  room_ = storage::DiskRoom::kExhausted;
+  EXPECT_EQ(NextBeat(2).disk_room(), 2U);
+
+  proto::Heartbeat full = Beat(1, 1, Leads{});
+  full.set_disk_room(1);
+  Answer(full);
+  EXPECT_EQ(liveness_->RoomOf(NodeId(2)), storage::DiskRoom::kFull);
+  EXPECT_EQ(liveness_->RoomOf(NodeId(3)), storage::DiskRoom::kEnough) << "nothing was heard";
+  full.set_disk_room(99);
+  Answer(full);
+  EXPECT_EQ(liveness_->RoomOf(NodeId(2)), storage::DiskRoom::kExhausted);
+  Answer(Beat(2, 1));
+  EXPECT_EQ(liveness_->RoomOf(NodeId(2)), storage::DiskRoom::kEnough);
 }
 
 TEST_F(LivenessTest, StoppedSaysNothing) {

@@ -68,8 +68,9 @@ class LogKeeperTest : public testing::Test {
   HandLoop loop_;
   NotingTransport transport_;
   ScriptedLog log_;
-  ShardLoop shard_loop_{ShardLoopOptions(),
-                        {&loop_, &loop_, &transport_, &log_, nullptr, nullptr, nullptr}};
+  ShardLoop shard_loop_{
+      ShardLoopOptions(),
+      {NodeId(1), &loop_, &loop_, &transport_, &log_, nullptr, nullptr, nullptr, nullptr}};
   std::vector<Status> fatal_;
   LogKeeper keeper_{LogKeeperOptions{1s, 1000}, &loop_, &loop_, &log_,
                     [this](const Status& status) { fatal_.push_back(status); }};

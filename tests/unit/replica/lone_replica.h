@@ -84,6 +84,8 @@ class LoneReplica final : public Host {
     }
     return taken;
   }
+  /// What is known of the nodes' disks; enough where nothing is.
+  std::map<NodeId, storage::DiskRoom> rooms;
   void SetPromise(NodeId node, MonotonicTime until) { promised_[node] = until; }
 
   // Host
@@ -95,6 +97,10 @@ class LoneReplica final : public Host {
   }
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const override;
   [[nodiscard]] bool IsGone(NodeId) const override { return false; }
+  [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const override {
+    const auto found = rooms.find(node);
+    return found == rooms.end() ? storage::DiskRoom::kEnough : found->second;
+  }
   void OnLeads(ShardId, std::optional<Term> term) override { leads_ = term; }
   void OnFatal(const Status&) override { failed_ = true; }
 

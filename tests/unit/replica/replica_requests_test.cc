@@ -433,5 +433,59 @@ TEST(ADamagedStore, StopsTheNode) {
   EXPECT_EQ(follower.replica().data().applied().index, LogIndex(0));
 }
 
+// A full disk is a state (design 3, protocols 8): puts are refused, all else goes on, and it ends.
+
+using storage::DiskRoom;
+
+TEST_F(Primary, RefusesPutsWhileItsDiskIsFull) {
+  world_.rooms[NodeId(1)] = DiskRoom::kFull;
+  const auto put = AskPut("key", "value");
+  const auto removal = world_.Ask(WriteRequest(session_, ++sequence_, {Delete("key")}));
+  const auto opened = world_.Ask(OpenRequest());
+  Lease();
+  const auto read = world_.Ask(GetRequest("key"));
+  Commit();
+  EXPECT_EQ(put->code(), Code::kDiskFull);
+  EXPECT_EQ(put->effect(), Effect::kNotApplied);
+  EXPECT_EQ(removal->code(), Code::kOk);
+  EXPECT_EQ(opened->code(), Code::kOk);
+  EXPECT_EQ(read->code(), Code::kOk);
+  EXPECT_FALSE(read->response.got().entries(0).found());
+  world_.rooms[NodeId(1)] = DiskRoom::kEnough;
+  const auto again = AskPut("key", "value");
+  Commit();
+  EXPECT_EQ(again->code(), Code::kOk) << "it ends by itself";
+}
+
+TEST_F(Primary, RefusesAllWritesWhileItsDiskIsExhausted) {
+  world_.rooms[NodeId(1)] = DiskRoom::kExhausted;
+  const auto put = AskPut("key", "value");
+  const auto removal = world_.Ask(WriteRequest(session_, ++sequence_, {Delete("key")}));
+  Lease();
+  const auto read = world_.Ask(GetRequest("key"));
+  Commit();
+  EXPECT_EQ(put->code(), Code::kDiskFull);
+  EXPECT_EQ(removal->code(), Code::kDiskFull);
+  EXPECT_EQ(removal->effect(), Effect::kNotApplied);
+  EXPECT_EQ(read->code(), Code::kOk);
+}
+
+TEST_F(Primary, RefusesWhatNoMajorityHasRoomFor) {
+  const auto codes = [&](DiskRoom two, DiskRoom three) {
+    world_.rooms[NodeId(2)] = two;
+    world_.rooms[NodeId(3)] = three;
+    const auto put = AskPut("key", "value");
+    const auto removal = world_.Ask(WriteRequest(session_, ++sequence_, {Delete("key")}));
+    Commit();
+    return std::pair(put->code(), removal->code());
+  };
+  EXPECT_EQ(codes(DiskRoom::kExhausted, DiskRoom::kEnough), std::pair(Code::kOk, Code::kOk));
+  EXPECT_EQ(codes(DiskRoom::kFull, DiskRoom::kFull), std::pair(Code::kDiskFull, Code::kOk));
+  EXPECT_EQ(codes(DiskRoom::kFull, DiskRoom::kExhausted), std::pair(Code::kDiskFull, Code::kOk));
+  EXPECT_EQ(codes(DiskRoom::kExhausted, DiskRoom::kExhausted),
+            std::pair(Code::kDiskFull, Code::kDiskFull));
+  EXPECT_EQ(codes(DiskRoom::kEnough, DiskRoom::kEnough), std::pair(Code::kOk, Code::kOk));
+}
+
 }  // namespace
 }  // namespace ringfort::replica
