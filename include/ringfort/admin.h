@@ -34,7 +34,8 @@ struct ClusterView {
   std::vector<ShardView> shards;
 };
 
-enum class ReplicaRole : std::uint8_t { kFollower, kCandidate, kPrimary };
+/// A learner has no vote: it is being filled, and becomes a follower once it has caught up.
+enum class ReplicaRole : std::uint8_t { kFollower, kCandidate, kPrimary, kLearner };
 
 struct FollowerView {
   std::uint32_t node = 0;
@@ -42,6 +43,7 @@ struct FollowerView {
   std::uint64_t match = 0;
   std::uint64_t lag_entries = 0;
   bool alive = false;
+  bool learner = false;
 };
 
 struct ReplicaView {

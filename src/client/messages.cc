@@ -99,6 +99,7 @@ ReplicaRole ToRole(proto::ReplicaStatus::Role role) {
   switch (role) {
     case proto::ReplicaStatus::PRIMARY: return ReplicaRole::kPrimary;
     case proto::ReplicaStatus::CANDIDATE: return ReplicaRole::kCandidate;
+    case proto::ReplicaStatus::LEARNER: return ReplicaRole::kLearner;
     default: return ReplicaRole::kFollower;
   }
 }
@@ -117,7 +118,7 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   to.lease_valid = from.lease_valid();
   to.serving = from.serving();
   for (const proto::FollowerLag& lag : from.followers()) {
-    to.followers.push_back({lag.node(), lag.match(), lag.lag_entries(), lag.alive()});
+    to.followers.push_back({lag.node(), lag.match(), lag.lag_entries(), lag.alive(), lag.learner()});
   }
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();

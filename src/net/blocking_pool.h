@@ -19,8 +19,10 @@ class BlockingPool final : public env::Executor {
   explicit BlockingPool(std::size_t threads);
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
-  /// Lets the running tasks end, drops the others, joins.
-  ~BlockingPool() override;
+  ~BlockingPool() override { Stop(); }
+
+  /// Lets the running tasks end, drops the others and all that come later, joins. Again: nothing.
+  void Stop();
 
   void Post(env::Task task) override;
 

@@ -26,7 +26,7 @@ proto::Response Node::AnswerMap() const {
   wire::EncodeMap(map_, map);
   for (int i = 0; i < map->shards_size(); ++i) {
     const auto& cell = cells_[static_cast<std::size_t>(i)];
-    if (cell != nullptr) map->mutable_shards(i)->set_primary_hint(cell->primary().value());
+    map->mutable_shards(i)->set_primary_hint(cell->primary().value());
   }
   return response;
 }
@@ -53,7 +53,6 @@ void Node::AnswerStatus(Reply reply) {
   };
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
-  count("replicas_absent", absent_);
   for (const auto& [name, value] : doors_.counters()) count(name, value);
   AddReplicas(0, std::move(response), std::move(reply));
 }

@@ -4,7 +4,6 @@
 
 #include "node/node.h"
 #include "raft/quorum.h"
-#include "wire/id_codec.h"
 #include "wire/raft_codec.h"
 
 namespace ringfort::node {
@@ -28,6 +27,7 @@ std::vector<Node::OwnShard> Node::OwnShards(const proto::CreationRecord& record)
         shard.self = member->id;
       }
     }
+    shard.members.newest_id = ReplicaId(static_cast<std::uint32_t>(shard.members.voters.size()));
     if (shard.self != ReplicaId()) own.push_back(std::move(shard));
   }
   return own;
@@ -46,34 +46,21 @@ void Node::Begin(const proto::CreationRecord& record) {
   }
   has_record_ = true;
   for (const proto::RecordNode& node : record.nodes()) {
-    if (auto id = wire::DecodeId<Incarnation>(node.incarnation(), "incarnation"); id.ok()) {
-      incarnations_.emplace(NodeId(node.node()), *id);
-    }
+    if (NodeId(node.node()) != self_.node) peers_.emplace_back(node.node());
   }
-  if (!IsMember(self_)) {
-    SetWaitingFor(
-        "this data directory is not among the cluster's members (bring back the directory "
-        "that node " +
-        std::to_string(self_.node.value()) + " had)");
-    return;
-  }
-  const std::vector<OwnShard> own = OwnShards(record);
   cells_.resize(map_.shards());
-  for (const OwnShard& shard : own) {
-    cells_[shard.shard.value()] = std::make_unique<replica::LivenessCell>();
-  }
+  for (auto& cell : cells_) cell = std::make_unique<replica::LivenessCell>();
   std::vector<ShardLoop*> loops;
   for (const auto& loop : loops_) loops.push_back(loop.get());
-  std::vector<NodeId> peers;
-  for (const auto& [node, incarnation] : incarnations_) peers.push_back(node);
   liveness_ = std::make_unique<Liveness>(
-      options_.liveness, self_.node, self_.boot, peers,
+      options_.liveness, self_.node, self_.boot, peers_,
       Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_, loops, doors_.log,
                       options_.shard_loop.stall_max, [this] { return room_.load(); }});
   SetWaitingFor("its replicas are being loaded (this takes a moment)");
-  doors_.pool->Post([this, own, identity = identity_] {
+  doors_.pool->Post([this, own = OwnShards(record), identity = identity_] {
     Status status = MakeOnce(own, identity);
-    if (status.ok()) status = LoadAll(own);
+    if (status.ok()) status = DropUnnamed();
+    if (status.ok()) status = LoadAll();
     doors_.loops.front()->Post([this, status = std::move(status)] {
       if (status.ok()) {
         Run();
@@ -103,12 +90,13 @@ Status Node::MakeMissing(const std::vector<OwnShard>& own) {
     names.push_back({shard.shard, kFirstGeneration});
     storage::LogUpdate update;
     update.shard = shard.shard;
-    update.hard_state = raft::HardState{};
+    update.hard_state = raft::HardState{Term(), ReplicaId(), false, shard.self};
     update.base = raft::LogBase{LogIndex(), Term(), shard.members};
     update.generation = kFirstGeneration;
     updates.push_back(std::move(update));
     storage::RecoveredShard recovered;
     recovered.shard = shard.shard;
+    recovered.hard_state.self = shard.self;
     recovered.base.members = shard.members;
     recovered.generation = kFirstGeneration;
     recovery_.shards.push_back(std::move(recovered));
@@ -126,60 +114,74 @@ bool Node::IsRecovered(ShardId shard) const {
       [shard](const storage::RecoveredShard& recovered) { return recovered.shard == shard; });
 }
 
-Status Node::LoadAll(const std::vector<OwnShard>& own) {
-  for (const OwnShard& shard : own) {
-    if (!IsRecovered(shard.shard)) {
-      // No cell: the answers to heartbeats name the shard as absent.
-      cells_[shard.shard.value()] = nullptr;
-      ++absent_;
-      continue;
-    }
-    auto replica = Load(shard);
-    if (replica.ok()) {
-      loaded_.push_back(*std::move(replica));
-      continue;
-    }
-    // One damaged copy does not take the others down. Without a cell's mark it follows and leads
-    // nothing.
-    ++set_aside_;
-    doors_.log_line("shard " + std::to_string(shard.shard.value()) +
-                    " is set aside on this node: " + replica.status().message());
-  }
-  if (absent_ > 0) {
-    doors_.log_line("this node has no replica of " + std::to_string(absent_) + " of its " +
-                    std::to_string(own.size()) +
-                    " shards: it votes in none of them until their primaries have filled it again");
+// Data that the log does not name are the rest of an import, or of a replica that was destroyed
+// (protocols 5).
+Status Node::DropUnnamed() {
+  for (const storage::ShardStore::Name& name : doors_.shards->List()) {
+    const bool named = std::any_of(recovery_.shards.begin(), recovery_.shards.end(),
+                                   [&](const storage::RecoveredShard& recovered) {
+                                     return recovered.shard == name.shard &&
+                                            recovered.generation == name.generation;
+                                   });
+    if (named) continue;
+    if (Status status = doors_.shards->Drop(name); !status.ok()) return status;
   }
   return Status::Ok();
 }
 
-Result<std::unique_ptr<replica::Replica>> Node::Load(const OwnShard& own) {
-  const auto recovered =
-      std::find_if(recovery_.shards.begin(), recovery_.shards.end(),
-                   [&](const storage::RecoveredShard& shard) { return shard.shard == own.shard; });
-  auto data = doors_.shards->Open({own.shard, recovered->generation});
+Status Node::LoadAll() {
+  if (recovery_.shards.empty()) {
+    doors_.log_line(
+        "this node has no replicas: it votes in no shard until the primaries have filled "
+        "it again");
+  }
+  for (const storage::RecoveredShard& shard : recovery_.shards) {
+    if (shard.generation == storage::Generation()) {
+      buried_[shard.shard] = shard.hard_state.self;
+      continue;
+    }
+    auto replica = Load(shard, random_.Fork());
+    if (replica.ok()) {
+      loaded_.push_back(*std::move(replica));
+      continue;
+    }
+    // One damaged copy does not take the others down: its primary hears that there is none, and
+    // makes another.
+    ++set_aside_;
+    buried_[shard.shard] = shard.hard_state.self;
+    doors_.log_line("shard " + std::to_string(shard.shard.value()) +
+                    " is set aside on this node: " + replica.status().message());
+  }
+  return Status::Ok();
+}
+
+// On the pool.
+Result<std::shared_ptr<replica::Replica>> Node::Load(const storage::RecoveredShard& recovered,
+                                                     Random random) {
+  const ShardId shard = recovered.shard;
+  auto data = doors_.shards->Open({shard, recovered.generation});
   if (!data.ok()) return data.status();
   const storage::Applied applied = (*data)->applied();
-  if (applied.index < recovered->base.index || applied.index > recovered->last) {
+  if (applied.index < recovered.base.index || applied.index > recovered.last) {
     return Status(Code::kCorruption,
                   "its data end at index " + std::to_string(applied.index.value()) +
-                      ", its log has " + std::to_string(recovered->base.index.value()) + " to " +
-                      std::to_string(recovered->last.value()) +
-                      ": one of the two lost something (rebuild this replica from its peers)");
+                      ", its log has " + std::to_string(recovered.base.index.value()) + " to " +
+                      std::to_string(recovered.last.value()) +
+                      ": one of the two lost something (it is rebuilt from its peers)");
   }
   auto machine = replica::StateMachine::Load(*data);
   if (!machine.ok()) return machine.status();
   raft::Restored restored;
-  restored.hard_state = recovered->hard_state;
-  restored.base = recovered->base;
-  restored.last = recovered->last;
-  restored.terms = recovered->terms;
+  restored.hard_state = recovered.hard_state;
+  restored.base = recovered.base;
+  restored.last = recovered.last;
+  restored.terms = recovered.terms;
+  restored.members_entries = recovered.members_entries;
   restored.applied = applied.index;
-  ShardLoop& loop = LoopOf(own.shard);
-  kept_.push_back({own.shard, *data, &loop});
-  return std::make_unique<replica::Replica>(
-      options_.replica, own.shard, own.self, recovered->generation, std::move(restored), *data,
-      *std::move(machine), doors_.log, cells_[own.shard.value()].get(), &loop, random_.Fork());
+  return std::make_shared<replica::Replica>(options_.replica, shard, recovered.hard_state.self,
+                                            recovered.generation, std::move(restored), *data,
+                                            *std::move(machine), doors_.log, doors_.shards,
+                                            cells_[shard.value()].get(), &LoopOf(shard), random);
 }
 
 void Node::Run() {
@@ -187,17 +189,19 @@ void Node::Run() {
   recovery_ = {};
   identity_.set_replicas_made(true);
   running_ = true;
-  for (auto& loaded : loaded_) {
+  for (const std::shared_ptr<replica::Replica>& loaded : loaded_) {
     ShardLoop& loop = LoopOf(loaded->shard());
-    auto replica = std::make_shared<std::unique_ptr<replica::Replica>>(std::move(loaded));
-    loop.loop()->Post([&loop, replica] { loop.Add(std::move(*replica)); });
+    loop.loop()->Post([&loop, loaded] { loop.Add(loaded); });
   }
   loaded_.clear();
   for (const auto& loop : loops_) {
     loop->loop()->Post([loop = loop.get()] { loop->Start(); });
   }
   liveness_->Start();
-  keeper_.Start(std::move(kept_));
+  keeper_.Start([this](std::function<void(LogKeeper::Shards)> then) {
+    CollectShards(0, std::make_shared<LogKeeper::Shards>(), std::move(then));
+  });
+  DropUnused();
   SetWaitingFor("");
   serving_.store(true, std::memory_order_release);
 }

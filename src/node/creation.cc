@@ -66,6 +66,11 @@ bool IsNamed(const proto::CreationRecord& record, const env::PeerIdentity& who) 
                      });
 }
 
+bool HasNode(const proto::CreationRecord& record, NodeId node) {
+  return std::any_of(record.nodes().begin(), record.nodes().end(),
+                     [&](const proto::RecordNode& one) { return NodeId(one.node()) == node; });
+}
+
 Creation::Creation(ring::ClusterConfig config, env::PeerIdentity self, Duration longest_promise,
                    std::optional<proto::CreationRecord> record, Random random, Doors doors)
     : config_(std::move(config)),
@@ -94,10 +99,8 @@ std::string Creation::waiting_for() const {
   if (record_) return {};
   if (storing_) return "the cluster's creation record is being stored (this takes a moment)";
   if (left_out_) {
-    return "this data directory is not part of the cluster: its creation record names another one "
-           "for node " +
-           std::to_string(self_.node.value()) +
-           " (bring that directory back; a wiped node cannot return under its old vote)";
+    return "the cluster has no node " + std::to_string(self_.node.value()) +
+           " (give --node the number of one of its nodes)";
   }
   std::string missing;
   for (const ring::NodeInfo& node : config_.nodes) {
@@ -185,10 +188,15 @@ void Creation::OnRecord(const env::PeerIdentity& from, const proto::CreationReco
                " sent a creation record that makes no sense: " + map.status().message());
     return;
   }
-  if (record.cluster_name() != config_.cluster_name || !IsNamed(record, self_)) {
+  if (record.cluster_name() != config_.cluster_name || !HasNode(record, self_.node)) {
     left_out_ = true;
     doors_.log(waiting_for());
     return;
+  }
+  if (!IsNamed(record, self_)) {
+    doors_.log("node " + std::to_string(self_.node.value()) +
+               " had another data directory before: this one begins without any replica, and is "
+               "filled from the other nodes");
   }
   Take(record);
 }

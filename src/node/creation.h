@@ -32,6 +32,8 @@ Result<ring::ClusterMap> MapOf(const proto::CreationRecord& record);
 
 /// Whether the record names this directory as one of the cluster's first.
 bool IsNamed(const proto::CreationRecord& record, const env::PeerIdentity& who);
+/// Whether the record has a node of that number, be it another directory.
+bool HasNode(const proto::CreationRecord& record, NodeId node);
 
 /// Lives on the control loop.
 class Creation {

@@ -9,6 +9,12 @@ namespace {
 // Heartbeats that wait for their answer; older ones prove nothing that newer ones do not.
 constexpr std::size_t kSentMax = 64;
 
+/// One object, so that "nobody again" is seen without a look inside.
+const LedShardsPtr& Nobody() {
+  static const LedShardsPtr nobody = std::make_shared<const LedShards>();
+  return nobody;
+}
+
 LedShards Decode(const google::protobuf::RepeatedPtrField<proto::LedShard>& leads) {
   LedShards led;
   led.reserve(static_cast<std::size_t>(leads.size()));
@@ -48,6 +54,19 @@ storage::DiskRoom Liveness::RoomOf(NodeId node) const {
 bool Liveness::IsGone(const env::PeerIdentity& peer) const {
   const auto found = peers_.find(peer.node);
   return found != peers_.end() && peer.boot <= found->second->gone_boot;
+}
+
+std::vector<NodeId> Liveness::ConnectedPeers() const {
+  std::vector<NodeId> connected;
+  for (const auto& [node, peer] : peers_) {
+    if (peer->connected) connected.push_back(node);
+  }
+  return connected;
+}
+
+bool Liveness::IsLeaving(NodeId node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second->leaving.load();
 }
 
 void Liveness::OnLoops(const std::function<void(ShardLoop&)>& call) {
@@ -127,6 +146,7 @@ void Liveness::SendTo(Peer* peer) {
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.lease).count()));
   heartbeat->set_disk_room(static_cast<std::uint32_t>(doors_.own_room()));
   heartbeat->set_list_version(peer->version);
+  heartbeat->set_leaving(leaving_);
   if (peer->acknowledged_version != peer->version) {
     heartbeat->set_has_list(true);
     for (const auto& [shard, term] : *peer->list) {
@@ -155,14 +175,20 @@ void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& a
     return;
   }
   peer->acknowledged_version = ack.list_version();
-  auto named = std::make_shared<LedShards>();
+  std::map<ShardId, std::pair<Term, ReplicaId>> names;
   for (const proto::NotFollowed& name : ack.named()) {
-    named->emplace_back(ShardId(name.shard()), Term(name.term()));
+    names.emplace(ShardId(name.shard()), std::pair(Term(name.term()), ReplicaId(name.replica())));
   }
-  std::sort(named->begin(), named->end());
-  OnLoops([node = from.node, at = sent.at, list = sent.list, named](ShardLoop& loop) {
-    loop.OnAcknowledged(node, at, *list, *named);
-  });
+  Acknowledged acknowledged{sent.at, sent.list, Nobody(), {}};
+  if (!names.empty()) {
+    auto named = std::make_shared<LedShards>();
+    for (const auto& [shard, name] : names) {
+      named->emplace_back(shard, name.first);
+      acknowledged.hosted.push_back(name.second);
+    }
+    acknowledged.named = std::move(named);
+  }
+  OnLoops([from, acknowledged](ShardLoop& loop) { loop.OnAcknowledged(from, acknowledged); });
 }
 
 // The following side.
@@ -186,6 +212,7 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   ack->set_sequence(heartbeat.sequence());
   ack->set_boot(from.boot.value());
   ack->set_list_version(heartbeat.list_version());
+  peer->leaving = heartbeat.leaving();
   if (heartbeat.has_list()) TakeList(peer, from, heartbeat);
   if (peer->their_boot != from.boot || peer->their_version != heartbeat.list_version()) {
     ack->set_needs_list(true);
@@ -197,15 +224,19 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   for (const auto& [shard, term] : *peer->their_list) {
     const replica::LivenessCell* cell =
         shard.value() < doors_.cells->size() ? (*doors_.cells)[shard.value()].get() : nullptr;
-    if (cell != nullptr && !hanging[LoopOf(shard)] && cell->Follows(term, from.node)) continue;
-    named->emplace_back(shard, cell == nullptr ? Term() : cell->term());
+    const ReplicaId hosted = cell == nullptr ? ReplicaId() : cell->replica();
+    const bool present = hosted != ReplicaId();
+    if (present && !hanging[LoopOf(shard)] && cell->Follows(term, from.node)) continue;
+    named->emplace_back(shard, present ? cell->term() : Term());
     proto::NotFollowed* name = ack->add_named();
     name->set_shard(shard.value());
     name->set_term(named->back().second.value());
+    name->set_replica(hosted.value());
   }
   doors_.transport->Send(from.node, env::Lane::kLiveness, message.SerializeAsString());
-  OnLoops([node = from.node, list = peer->their_list, named](ShardLoop& loop) {
-    loop.OnHeartbeat(node, *list, *named);
+  LedShardsPtr not_followed = named->empty() ? Nobody() : std::move(named);
+  OnLoops([node = from.node, list = peer->their_list, not_followed](ShardLoop& loop) {
+    loop.OnHeartbeat(node, list, not_followed);
   });
 }
 
@@ -229,6 +260,15 @@ void Liveness::OnConnected(const env::PeerIdentity& identity) {
   if (peer == nullptr) return;
   if (peer->gone_boot >= identity.boot)
     peer->gone_boot = identity.boot - 1;  // It was not, after all.
+  if (peer->their_incarnation != identity.incarnation) {
+    // Another directory stands in its place: what the one before led, it leads no more.
+    const List before = std::exchange(peer->their_list, Nobody());
+    peer->their_incarnation = identity.incarnation;
+    peer->their_boot = BootNumber();
+    peer->their_version = 0;
+    OnLoops([node = identity.node, before](ShardLoop& loop) { loop.OnUnlisted(node, *before); });
+  }
+  peer->connected = true;
   peer->acknowledged_version = 0;
   peer->sent.clear();
   OnLoops([node = identity.node](ShardLoop& loop) { loop.OnNodeConnected(node); });
@@ -239,6 +279,7 @@ void Liveness::OnGone(NodeId node, BootNumber boot) {
   Peer* peer = Find(node);
   if (peer == nullptr) return;
   peer->gone_boot = std::max(peer->gone_boot, boot);
+  peer->connected = false;
   OnLoops([node](ShardLoop& loop) { loop.OnNodeGone(node); });
 }
 

@@ -34,7 +34,7 @@ class Liveness {
   struct Doors {
     env::Loop* control;
     env::Transport* transport;
-    /// By shard id; null where the node has no replica. Outlives this.
+    /// By shard id. Outlives this.
     const std::vector<std::unique_ptr<replica::LivenessCell>>* cells;
     /// shard -> its loop: shard modulo their number.
     std::vector<ShardLoop*> loops;
@@ -65,9 +65,15 @@ class Liveness {
   void OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack);
   /// Whether that boot of the node is known to be gone: what it still had on its way is not heard.
   [[nodiscard]] bool IsGone(const env::PeerIdentity& peer) const;
+  /// How many peers are connected, by their last signs.
+  [[nodiscard]] std::vector<NodeId> ConnectedPeers() const;
+  /// The node is about to stop: nobody should hand it a role.
+  void Leave() { leaving_ = true; }
+  /// Whether the peer said that it is about to stop. Any thread.
+  [[nodiscard]] bool IsLeaving(NodeId node) const;
 
  private:
-  using List = std::shared_ptr<const LedShards>;
+  using List = LedShardsPtr;
 
   struct Sent {
     std::uint64_t sequence;
@@ -80,11 +86,15 @@ class Liveness {
     const NodeId node;
     /// Nanoseconds on the monotonic clock. Written on the control loop before the marks are read.
     std::atomic<std::int64_t> promised_until_ns{Duration::min().count()};
+    /// It said that it is about to stop.
+    std::atomic<bool> leaving{false};
+    bool connected = false;
     std::atomic<storage::DiskRoom> room{storage::DiskRoom::kEnough};
     /// The newest boot that is gone.
     BootNumber gone_boot;
 
     // What it leads.
+    Incarnation their_incarnation;
     BootNumber their_boot;
     std::uint64_t their_version = 0;
     List their_list = std::make_shared<LedShards>();
@@ -126,6 +136,7 @@ class Liveness {
   bool lists_stale_ = false;
   bool send_posted_ = false;
   bool stopped_ = false;
+  bool leaving_ = false;
   /// What the lists leave out: shards of hanging loops, or all where the disk is stalled.
   std::vector<bool> left_out_;
 };

@@ -20,44 +20,55 @@ LogKeeper::LogKeeper(LogKeeperOptions options, env::Loop* control, env::Executor
       log_(log),
       on_fatal_(std::move(on_fatal)) {}
 
-void LogKeeper::Start(std::vector<Kept> shards) {
-  shards_ = std::move(shards);
+void LogKeeper::Start(Collect collect) {
+  collect_ = std::move(collect);
   Look();
 }
 
 void LogKeeper::Look() {
   if (stopped_) return;
-  auto again = [this] { control_->RunAt(control_->Now() + options_.interval, [this] { Look(); }); };
-  if (log_->usage().bytes <= options_.log_bytes_max / 2) {
+  const std::size_t bytes = log_->usage().bytes;
+  const Duration pause =
+      bytes > options_.log_bytes_max ? options_.interval / 10 : options_.interval;
+  auto again = [this, pause] { control_->RunAt(control_->Now() + pause, [this] { Look(); }); };
+  if (bytes <= options_.log_bytes_max / 2) {
     again();
     return;
   }
-  pool_->Post([this, again] {
-    Status status = FlushAndCut();
-    control_->Post([this, again, status = std::move(status)] {
-      if (!status.ok()) on_fatal_(status);
-      again();
+  collect_([this, again](Shards shards) {
+    pool_->Post([this, again, shards = std::move(shards)]() mutable {
+      Status status = FlushAndCut(shards);
+      shards.clear();
+      control_->Post([this, again, status = std::move(status)] {
+        if (!status.ok()) on_fatal_(status);
+        again();
+      });
     });
   });
 }
 
-Status LogKeeper::FlushAndCut() {
+Status LogKeeper::FlushAndCut(const Shards& shards) {
+  // What the last round cut takes effect with the next write, and a node may have nothing to write.
+  if (Status status = log_->Sync(); !status.ok()) return status;
   const storage::LogStore::Usage usage = log_->usage();
-  if (usage.bytes > options_.log_bytes_max) {
-    std::size_t flushes = 0;
-    for (const Kept& kept : shards_) {
-      const bool oldest =
-          std::find(usage.oldest.begin(), usage.oldest.end(), kept.shard) != usage.oldest.end();
-      if (!oldest || flushes == kFlushesPerRound) continue;
+  const bool full = usage.bytes > options_.log_bytes_max;
+  std::size_t flushes = 0;
+  for (const Kept& kept : shards) {
+    const bool pressed = full && std::find(usage.oldest.begin(), usage.oldest.end(), kept.shard) !=
+                                     usage.oldest.end();
+    if (pressed && flushes < kFlushesPerRound) {
       ++flushes;
       if (Status status = kept.data->Flush(); !status.ok()) return status;
     }
-  }
-  for (const Kept& kept : shards_) {
     auto flushed = kept.data->flushed_applied();
     if (!flushed.ok()) return flushed.status();
-    kept.loop->loop()->Post([loop = kept.loop, shard = kept.shard, index = flushed->index] {
-      if (replica::Replica* replica = loop->Find(shard)) replica->CutLog(index);
+    kept.loop->loop()->Post([loop = kept.loop, shard = kept.shard, data = kept.data.get(),
+                             index = flushed->index, pressed] {
+      replica::Replica* replica = loop->Find(shard);
+      // A snapshot may have put other data in their place meanwhile.
+      if (replica != nullptr && replica->data().get() == data) {
+        replica->CutLog(index, pressed);
+      }
     });
   }
   return Status::Ok();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -16,36 +17,40 @@ namespace ringfort::node {
 
 struct LogKeeperOptions {
   Duration interval = std::chrono::seconds(1);
-  /// Above half of this, logs are cut; above all of it, shards are flushed so that more can be cut.
+  /// Above half of this, logs are cut as far as no member needs them; above all of it, shards are
+  /// flushed, and cut without regard to members that lag: those get a snapshot.
   std::size_t log_bytes_max = std::size_t{512} << 20;
 };
 
 /// Lives on the control loop; its disk work on the pool.
 class LogKeeper {
  public:
+  LogKeeper(LogKeeperOptions options, env::Loop* control, env::Executor* pool,
+            storage::LogStore* log, std::function<void(const Status&)> on_fatal);
+
   struct Kept {
     ShardId shard;
     std::shared_ptr<storage::ShardData> data;
     ShardLoop* loop;
   };
+  using Shards = std::vector<Kept>;
+  /// Finds all replicas of the node and hands them over, on the control loop.
+  using Collect = std::function<void(std::function<void(Shards)>)>;
 
-  LogKeeper(LogKeeperOptions options, env::Loop* control, env::Executor* pool,
-            storage::LogStore* log, std::function<void(const Status&)> on_fatal);
-
-  void Start(std::vector<Kept> shards);
+  void Start(Collect collect);
   void Stop() { stopped_ = true; }
 
  private:
   void Look();
   /// On the pool.
-  Status FlushAndCut();
+  Status FlushAndCut(const Shards& shards);
 
   const LogKeeperOptions options_;
   env::Loop* const control_;
   env::Executor* const pool_;
   storage::LogStore* const log_;
   const std::function<void(const Status&)> on_fatal_;
-  std::vector<Kept> shards_;
+  Collect collect_;
   bool stopped_ = false;
 };
 

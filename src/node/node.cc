@@ -1,5 +1,6 @@
 #include "node/node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -43,7 +44,8 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
                 StoreRecord(record, std::move(done));
               },
               [this](const proto::CreationRecord& record) { Begin(record); }, doors_.log_line}),
-      keeper_(options_.log_keeper, doors_.loops.front(), doors_.pool, doors_.log, doors_.on_fatal) {
+      keeper_(options_.log_keeper, doors_.loops.front(), doors_.pool, doors_.log, doors_.on_fatal),
+      snapshot_pace_(options_.snapshot_bytes_per_second) {
   for (env::Loop* loop : doors_.loops) {
     loops_.push_back(std::make_unique<ShardLoop>(
         options_.shard_loop,
@@ -53,6 +55,17 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
               liveness_->SetLeads(shard, term, std::move(peers));
             },
             [this](NodeId node) { return liveness_->PromisedUntil(node); },
+            [this](std::shared_ptr<replica::Replica> replica, const std::string& why) {
+              doors_.loops.front()->Post(
+                  [this, replica = std::move(replica), why] { OnRemoved(replica, why); });
+            },
+            [this](storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers) {
+              doors_.loops.front()->Post([this, name, readers] { DropLater(name, readers); });
+            },
+            [this](std::size_t bytes) {
+              return snapshot_pace_.Take(bytes, doors_.loops.front()->Now());
+            },
+            [this](const proto::PeerMessage& message) { SendToAll(message); },
             [this](NodeId node) {
               return node == self_.node ? room_.load() : liveness_->RoomOf(node);
             },
@@ -138,14 +151,33 @@ void Node::StoreRecord(const proto::CreationRecord& record, std::function<void(S
 
 // Peers.
 
-bool Node::IsMember(const env::PeerIdentity& peer) const {
-  const auto found = incarnations_.find(peer.node);
-  return found != incarnations_.end() && found->second == peer.incarnation;
+// Any directory of a node of this cluster: what it may say for a shard, the shard's members decide.
+bool Node::IsPeer(const env::PeerIdentity& peer) const {
+  return std::find(peers_.begin(), peers_.end(), peer.node) != peers_.end();
+}
+
+void Node::SendToAll(const proto::PeerMessage& message) {
+  const std::string bytes = message.SerializeAsString();
+  for (const NodeId node : peers_) doors_.transport->Send(node, env::Lane::kBulk, bytes);
+}
+
+void Node::Leave(Duration timeout, std::function<void()> done) {
+  doors_.loops.front()->Post([this, timeout, done = std::move(done)] {
+    if (!running_ || stopped_) {
+      done();
+      return;
+    }
+    std::vector<ShardLoop*> loops;
+    for (const auto& loop : loops_) loops.push_back(loop.get());
+    leaving_ = std::make_unique<Leaving>(
+        Leaving::Doors{doors_.loops.front(), doors_.transport, liveness_.get(), std::move(loops)});
+    leaving_->Start(timeout, done);
+  });
 }
 
 void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
   creation_.OnConnected(peer, has_record);
-  if (running_ && IsMember(peer)) liveness_->OnConnected(peer);
+  if (running_ && IsPeer(peer)) liveness_->OnConnected(peer);
 }
 
 void Node::OnGone(NodeId node, BootNumber boot) {
@@ -178,12 +210,26 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
       return;
     default: break;
   }
-  // Everything else is between members only: their incarnations are in the record (protocols 1).
-  if (!running_ || !IsMember(from) || liveness_->IsGone(from)) return;
+  if (!running_ || !IsPeer(from) || liveness_->IsGone(from)) return;
   switch (message.body_case()) {
     case proto::PeerMessage::kRaft: OnRaft(from, std::move(*message.mutable_raft())); return;
     case proto::PeerMessage::kHeartbeat: liveness_->OnHeartbeat(from, message.heartbeat()); return;
     case proto::PeerMessage::kHeartbeatAck: liveness_->OnAck(from, message.heartbeat_ack()); return;
+    case proto::PeerMessage::kSnapshot:
+      OnSnapshot(from,
+                 std::make_shared<proto::SnapshotMessage>(std::move(*message.mutable_snapshot())));
+      return;
+    case proto::PeerMessage::kOrphanQuestion:
+    case proto::PeerMessage::kOrphanAnswer: OnOrphan(from, message); return;
+    case proto::PeerMessage::kLeaveQuestion: {
+      std::vector<ShardLoop*> loops;
+      for (const auto& loop : loops_) loops.push_back(loop.get());
+      AnswerLeave(doors_.loops.front(), doors_.transport, std::move(loops), from.node);
+      return;
+    }
+    case proto::PeerMessage::kLeaveAnswer:
+      if (leaving_ != nullptr) leaving_->OnAnswer(from.node, message.leave_answer().needed_by());
+      return;
     default: Rubbish(from, "a message of an unknown kind");
   }
 }
@@ -196,19 +242,59 @@ void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
       Rubbish(from, message.status().message());
       continue;
     }
-    by_loop[message->shard.value() % loops_.size()].push_back(*std::move(message));
+    const std::size_t loop = message->shard.value() % loops_.size();
+    by_loop[loop].push_back(*std::move(message));
   }
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     if (by_loop[i].empty()) continue;
     if (i == 0) {
-      loops_[0]->Deliver(from.node, std::move(by_loop[0]));
+      loops_[0]->Deliver(from, std::move(by_loop[0]));
       continue;
     }
     auto messages = std::make_shared<std::vector<wire::ShardMessage>>(std::move(by_loop[i]));
-    loops_[i]->loop()->Post([loop = loops_[i].get(), node = from.node, messages] {
-      loop->Deliver(node, std::move(*messages));
-    });
+    loops_[i]->loop()->Post(
+        [loop = loops_[i].get(), from, messages] { loop->Deliver(from, std::move(*messages)); });
   }
+}
+
+void Node::OnSnapshot(const env::PeerIdentity& from,
+                      std::shared_ptr<proto::SnapshotMessage> message) {
+  const ShardId shard(message->shard());
+  if (shard.value() >= cells_.size()) {
+    Rubbish(from, "a snapshot of a shard that does not exist");
+    return;
+  }
+  ShardLoop& loop = LoopOf(shard);
+  loop.loop()->Post([this, &loop, shard, from, message] {
+    replica::Replica* replica = loop.Find(shard);
+    const ReplicaId to(message->to());
+    if (replica != nullptr && replica->self() == to) {
+      replica->OnSnapshot(from, std::move(*message));
+      return;
+    }
+    if (!message->has_begin() || !message->begin().creates()) return;
+    // Ids only grow: an older replica in its place was replaced, a newer one will not be.
+    if (replica != nullptr && replica->self() > to) return;
+    const std::shared_ptr<replica::Replica> older = loop.Remove(shard);
+    doors_.loops.front()->Post([this, older, from, message] { MakeReplica(older, from, message); });
+  });
+}
+
+void Node::OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& message) {
+  const bool asks = message.has_orphan_question();
+  const ShardId shard(asks ? message.orphan_question().shard() : message.orphan_answer().shard());
+  const ReplicaId orphan(asks ? message.orphan_question().replica()
+                              : message.orphan_answer().replica());
+  ShardLoop& loop = LoopOf(shard);
+  loop.loop()->Post([&loop, shard, orphan, asks, node = from.node] {
+    replica::Replica* replica = loop.Find(shard);
+    if (replica == nullptr) return;
+    if (asks) {
+      replica->OnOrphanQuestion(node, orphan, loop.Now());
+    } else {
+      replica->OnOrphanAnswer(orphan);
+    }
+  });
 }
 
 // Clients.

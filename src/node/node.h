@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,12 @@
 #include "env/loop.h"
 #include "env/transport.h"
 #include "node/creation.h"
+#include "node/leaving.h"
 #include "node/liveness.h"
 #include "node/log_keeper.h"
 #include "node/shard_loop.h"
 #include "replica/replica.h"
+#include "replica/snapshot_pace.h"
 #include "ring/cluster_config.h"
 #include "ring/cluster_map.h"
 #include "ringfort/client.pb.h"
@@ -36,6 +39,8 @@ struct NodeOptions {
   LivenessOptions liveness;
   ShardLoopOptions shard_loop;
   LogKeeperOptions log_keeper;
+  /// All snapshots that the node sends together; 0: no limit.
+  std::uint64_t snapshot_bytes_per_second = std::uint64_t{64} << 20;
 };
 
 struct NodeDoors {
@@ -69,6 +74,10 @@ class Node final : public env::TransportEvents {
   /// Answers what waits with kNotPrimary and starts nothing new. `done` is called on the control
   /// loop.
   void Stop(std::function<void()> done);
+  /// Hands every primary to another node and waits until no shard needs this node for its majority
+  /// (protocols 10), but not longer than `timeout`, and not for nodes that leave too. `done` is
+  /// called on the control loop, before anything stops. Once, any thread.
+  void Leave(Duration timeout, std::function<void()> done);
 
   /// The room on this node's disks: what it refuses, and tells the others, follows from it.
   /// Thread-safe.
@@ -98,7 +107,10 @@ class Node final : public env::TransportEvents {
   // node.cc
   void StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done);
   void OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch);
-  [[nodiscard]] bool IsMember(const env::PeerIdentity& peer) const;
+  [[nodiscard]] bool IsPeer(const env::PeerIdentity& peer) const;
+  void OnSnapshot(const env::PeerIdentity& from, std::shared_ptr<proto::SnapshotMessage> message);
+  void OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& message);
+  void SendToAll(const proto::PeerMessage& message);
   [[nodiscard]] ShardLoop& LoopOf(ShardId shard) { return *loops_[shard.value() % loops_.size()]; }
   void Rubbish(const env::PeerIdentity& from, const std::string& what);
 
@@ -112,11 +124,26 @@ class Node final : public env::TransportEvents {
   [[nodiscard]] std::vector<OwnShard> OwnShards(const proto::CreationRecord& record) const;
   Status MakeOnce(const std::vector<OwnShard>& own, proto::Identity identity);
   Status MakeMissing(const std::vector<OwnShard>& own);
+  Result<std::shared_ptr<replica::Replica>> Load(const storage::RecoveredShard& recovered,
+                                                 Random random);
+  Status DropUnnamed();
+  Status LoadAll();
   /// Whether the log knows a replica of the shard.
   [[nodiscard]] bool IsRecovered(ShardId shard) const;
-  Result<std::unique_ptr<replica::Replica>> Load(const OwnShard& own);
-  Status LoadAll(const std::vector<OwnShard>& own);
   void Run();
+
+  // replicas.cc: replicas that come and go while the node runs.
+  /// The message begins a snapshot for a replica that is not here yet.
+  void MakeReplica(const std::shared_ptr<replica::Replica>& older, const env::PeerIdentity& from,
+                   std::shared_ptr<proto::SnapshotMessage> begin);
+  Result<std::shared_ptr<replica::Replica>> MakeEmpty(ShardId shard, ReplicaId self, Random random);
+  /// Adds the replicas of the loops from `i` on; the control loop gets them all.
+  void CollectShards(std::size_t i, std::shared_ptr<LogKeeper::Shards> shards,
+                     std::function<void(LogKeeper::Shards)> then);
+  void OnRemoved(const std::shared_ptr<replica::Replica>& replica, const std::string& why);
+  Status Bury(ShardId shard, ReplicaId self);
+  void DropLater(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> data);
+  void DropUnused();
 
   // answers.cc: what needs no shard.
   [[nodiscard]] proto::Response AnswerMap() const;
@@ -138,6 +165,7 @@ class Node final : public env::TransportEvents {
   Creation creation_;
   std::unique_ptr<Liveness> liveness_;
   LogKeeper keeper_;
+  replica::SnapshotPace snapshot_pace_;
   storage::Recovery recovery_;
   bool running_ = false;
   bool stopped_ = false;
@@ -147,10 +175,18 @@ class Node final : public env::TransportEvents {
   /// Sized when the node begins, then fixed; read by all threads once serving_.
   std::vector<std::unique_ptr<replica::LivenessCell>> cells_;
   ring::ClusterMap map_;
-  std::map<NodeId, Incarnation> incarnations_;
+  /// The other nodes of the cluster; fixed once serving_.
+  std::vector<NodeId> peers_;
   /// Replicas between loading and running.
-  std::vector<std::unique_ptr<replica::Replica>> loaded_;
-  std::vector<LogKeeper::Kept> kept_;
+  std::vector<std::shared_ptr<replica::Replica>> loaded_;
+  /// Shards for which a replica is being made or buried: what the log is told of one must not
+  /// overtake what it is told of the other.
+  std::set<ShardId> changing_;
+  /// The newest replica of a shard that was destroyed here.
+  std::map<ShardId, ReplicaId> buried_;
+  /// Data that are no replica's any more, and who may still read them.
+  std::vector<std::pair<storage::ShardStore::Name, std::weak_ptr<storage::ShardData>>> unused_;
+  std::unique_ptr<Leaving> leaving_;
 
   std::atomic<bool> has_record_{false};
   std::atomic<bool> serving_{false};
@@ -159,7 +195,6 @@ class Node final : public env::TransportEvents {
   std::atomic<std::uint64_t> rubbish_{0};
   std::atomic<std::uint64_t> set_aside_{0};
   /// Shards of this node that its log does not know.
-  std::atomic<std::uint64_t> absent_{0};
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::string waiting_for_;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/check.h"
+#include "raft/quorum.h"
 #include "ringfort/peer.pb.h"
 
 namespace ringfort::node {
@@ -43,43 +45,135 @@ void ShardLoop::Tick() {
   if (stopped_) return;
   const MonotonicTime now = Now();
   turned_at_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  const bool stalled = doors_.log->stalled_for() > options_.stall_max;
-  for (auto& [shard, slot] : slots_) {
-    replica::Replica& replica = *slot.replica;
-    if (stalled && replica.raft().role() == raft::Role::kPrimary) replica.StepDown(now);
-    replica.Tick(now);
+  if (doors_.log->stalled_for() > options_.stall_max) {
+    ForEach([now](replica::Replica& replica) {
+      if (replica.raft().role() == raft::Role::kPrimary) replica.StepDown(now);
+    });
+  }
+  HandOverWhenFull(now);
+  LookAtPeers(now);
+  const std::vector<Slot*> active = std::exchange(active_, {});
+  for (Slot* slot : active) {
+    slot->active = false;
+    if (slot->replica == nullptr) continue;
+    Refresh(slot);
+    slot->replica->Tick(now);
+    if (!MayRest(*slot->replica, now)) Activate(slot);
   }
   doors_.loop->RunAt(now + options_.tick, [this] { Tick(); });
 }
 
-void ShardLoop::Add(std::unique_ptr<replica::Replica> replica) {
+// A primary whose disk is full would refuse what another may still take.
+void ShardLoop::HandOverWhenFull(MonotonicTime now) {
+  if (OwnRoom() == storage::DiskRoom::kEnough) return;
+  if (handed_over_at_ != kNever && now - handed_over_at_ < options_.stall_max) return;
+  handed_over_at_ = now;
+  ForEach([this, now](replica::Replica& replica) {
+    replica.HandOver([this](NodeId node) { return RoomOf(node) == storage::DiskRoom::kEnough; },
+                     now);
+  });
+}
+
+void ShardLoop::LookAtPeers(MonotonicTime now) {
+  for (auto& [node, peer] : peers_) {
+    const int overdue = (IsOverdue(peer.heartbeat_at, now) ? 1 : 0) +
+                        (IsOverdue(peer.acknowledged_at, now) ? 1 : 0);
+    if (overdue > peer.overdue) ActivateAll();
+    peer.overdue = overdue;
+  }
+}
+
+// Who keeps it in its role must be heard of: the primary's node, or a majority's. As long as that
+// is not so, its own timers run.
+bool ShardLoop::MayRest(const replica::Replica& replica, MonotonicTime now) const {
+  if (!replica.IsSilent()) return false;
+  const auto heard = [&](ReplicaId member, MonotonicTime Peer::*heard_at) {
+    const auto peer = peers_.find(replica.NodeOf(member));
+    return peer != peers_.end() && peer->second.*heard_at != kNever &&
+           !IsOverdue(peer->second.*heard_at, now);
+  };
+  const raft::Raft& raft = replica.raft();
+  if (raft.role() != raft::Role::kPrimary) {
+    return raft.HasLivePrimary(now) && heard(raft.primary(), &Peer::heartbeat_at);
+  }
+  return raft::QuorumHolds(raft.members(), [&](ReplicaId id) {
+    return id == raft.self() || heard(id, &Peer::acknowledged_at);
+  });
+}
+
+void ShardLoop::Activate(Slot* slot) {
+  if (slot->active) return;
+  slot->active = true;
+  active_.push_back(slot);
+}
+
+void ShardLoop::ActivateAll() {
+  for (auto& [shard, slot] : slots_) {
+    if (slot.replica != nullptr) Activate(&slot);
+  }
+}
+
+void ShardLoop::Add(std::shared_ptr<replica::Replica> replica) {
   const ShardId shard = replica->shard();
   Slot& slot = slots_[shard];
   RF_CHECK(slot.replica == nullptr) << "shard " << shard << " has two replicas";
   slot.replica = std::move(replica);
+  slot.promises.clear();
+  slot.heartbeats.clear();
+  Activate(&slot);
+}
+
+std::shared_ptr<replica::Replica> ShardLoop::Remove(ShardId shard) {
+  const auto found = slots_.find(shard);
+  if (found == slots_.end() || found->second.replica == nullptr) return nullptr;
+  std::shared_ptr<replica::Replica> replica = std::exchange(found->second.replica, nullptr);
+  replica->Stop();
+  if (replica->raft().role() == raft::Role::kPrimary) {
+    doors_.on_leads(shard, std::nullopt, replica->PeerNodes());
+  }
+  return replica;
+}
+
+ShardLoop::Slot* ShardLoop::SlotOf(const replica::Replica& replica) {
+  Slot& slot = slots_.at(replica.shard());
+  return slot.replica.get() == &replica ? &slot : nullptr;
 }
 
 replica::Replica* ShardLoop::Find(ShardId shard) {
   const auto found = slots_.find(shard);
-  return found == slots_.end() ? nullptr : found->second.replica.get();
+  if (found == slots_.end() || found->second.replica == nullptr) return nullptr;
+  Refresh(&found->second);
+  return found->second.replica.get();
 }
 
 void ShardLoop::ForEach(const std::function<void(replica::Replica&)>& visit) {
-  for (auto& [shard, slot] : slots_) visit(*slot.replica);
+  for (auto& [shard, slot] : slots_) {
+    if (slot.replica == nullptr) continue;
+    Refresh(&slot);
+    visit(*slot.replica);
+  }
 }
 
 void ShardLoop::Stop() {
   stopped_ = true;
-  for (auto& [shard, slot] : slots_) slot.replica->Stop();
+  for (auto& [shard, slot] : slots_) {
+    if (slot.replica != nullptr) slot.replica->Stop();
+  }
+}
+
+void ShardLoop::OnRemoved(replica::Replica* replica, const std::string& why) {
+  if (SlotOf(*replica) != nullptr) doors_.on_removed(Remove(replica->shard()), why);
 }
 
 // Turns.
 
 void ShardLoop::Wake(replica::Replica* replica) {
-  if (stopped_) return;
-  if (Slot& slot = SlotOf(*replica); !slot.awake) {
-    slot.awake = true;
-    awake_.push_back(&slot);
+  Slot* slot = SlotOf(*replica);
+  if (stopped_ || slot == nullptr) return;
+  Activate(slot);
+  if (!slot->awake) {
+    slot->awake = true;
+    awake_.push_back(slot);
   }
   if (turn_posted_) return;
   turn_posted_ = true;
@@ -87,14 +181,17 @@ void ShardLoop::Wake(replica::Replica* replica) {
 }
 
 void ShardLoop::WakeAt(replica::Replica* replica, MonotonicTime when) {
-  // The next tick looks at every replica anyway.
-  if (stopped_ || when > Now() + options_.tick) return;
-  Slot* slot = &SlotOf(*replica);
-  if (slot->wake_at <= when) return;
+  Slot* slot = SlotOf(*replica);
+  if (stopped_ || slot == nullptr) return;
+  Activate(slot);
+  // What is later than the next tick is seen by a tick.
+  if (when > Now() + options_.tick || slot->wake_at <= when) return;
   slot->wake_at = when;
   doors_.loop->RunAt(when, [this, slot, when] {
     if (slot->wake_at == when) slot->wake_at = kForever;
-    if (!stopped_) slot->replica->Tick(Now());
+    if (stopped_ || slot->replica == nullptr) return;
+    Refresh(slot);
+    slot->replica->Tick(Now());
   });
 }
 
@@ -113,6 +210,8 @@ void ShardLoop::RunTurn() {
   replica::Effects effects;
   for (Slot* slot : awake) {
     slot->awake = false;  // Whoever asks again during its turn gets another.
+    if (slot->replica == nullptr) continue;
+    Refresh(slot);
     slot->replica->Turn(&effects);
   }
   Send(std::move(effects.messages));
@@ -159,64 +258,108 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
   }
 }
 
+bool ShardLoop::Send(NodeId to, const proto::PeerMessage& message) {
+  return doors_.transport->Send(to, env::Lane::kBulk, message.SerializeAsString());
+}
+
 // What comes from other nodes.
 
-void ShardLoop::Deliver(NodeId from, std::vector<wire::ShardMessage> messages) {
+void ShardLoop::Deliver(const env::PeerIdentity& from, std::vector<wire::ShardMessage> messages) {
   const MonotonicTime now = Now();
   const bool takes_commands = TakesCommands(doors_.self);
   for (wire::ShardMessage& message : messages) {
     // The sender leaves them out too, once it has heard of it.
     if (!takes_commands && !LeaveOutCommands(&message.message)) continue;
     replica::Replica* replica = Find(message.shard);
-    if (replica != nullptr && replica->IsOn(message.message.from, from)) {
-      replica->Receive(message.message, now);
+    if (replica != nullptr) replica->Receive(from, message.message, now);
+  }
+}
+
+bool ShardLoop::Counts(Given* given, const LedShardsPtr& led, const LedShardsPtr& named,
+                       ShardId shard, Term term) {
+  if (given->led != led || given->named != named || given->term != term) {
+    const std::pair listed(shard, term);
+    const auto name = std::lower_bound(named->begin(), named->end(), std::pair(shard, Term()));
+    given->led = led;
+    given->named = named;
+    given->term = term;
+    given->counts = std::binary_search(led->begin(), led->end(), listed) &&
+                    (name == named->end() || name->first != shard);
+  }
+  return given->counts;
+}
+
+void ShardLoop::Refresh(Slot* slot) {
+  replica::Replica& replica = *slot->replica;
+  const ShardId shard = replica.shard();
+  const Term term = replica.raft().term();
+  for (auto& [node, peer] : peers_) {
+    if (replica.raft().role() == raft::Role::kPrimary) {
+      Given& given = slot->promises[node];
+      if (peer.acknowledged.led == nullptr || given.at >= peer.acknowledged_at) continue;
+      given.at = peer.acknowledged_at;
+      if (!Counts(&given, peer.acknowledged.led, peer.acknowledged.named, shard, term)) continue;
+      replica.OnPromise(peer.identity, term, peer.acknowledged.sent_at, peer.acknowledged_at);
+    } else {
+      Given& given = slot->heartbeats[node];
+      if (peer.led == nullptr || given.at >= peer.heartbeat_at) continue;
+      given.at = peer.heartbeat_at;
+      if (!Counts(&given, peer.led, peer.named, shard, term)) continue;
+      replica.OnHeartbeat(node, term, peer.heartbeat_at);
     }
   }
 }
 
-void ShardLoop::OnHeartbeat(NodeId from, const LedShards& led, const LedShards& not_followed) {
-  const MonotonicTime now = Now();
-  auto named = not_followed.begin();
-  for (const auto& [shard, term] : led) {
-    while (named != not_followed.end() && named->first < shard) ++named;
-    if (named != not_followed.end() && named->first == shard) continue;
-    if (replica::Replica* replica = Find(shard)) replica->OnHeartbeat(from, term, now);
-  }
+void ShardLoop::OnHeartbeat(NodeId from, LedShardsPtr led, LedShardsPtr named) {
+  Peer& peer = peers_[from];
+  peer.led = std::move(led);
+  peer.named = std::move(named);
+  peer.heartbeat_at = Now();
 }
 
 void ShardLoop::OnUnlisted(NodeId from, const LedShards& unlisted) {
   const MonotonicTime now = Now();
+  peers_[from].led.reset();  // What it listed before is no sign of life any more.
   for (const auto& [shard, term] : unlisted) {
     if (replica::Replica* replica = Find(shard)) replica->OnUnlisted(from, term, now);
   }
 }
 
-void ShardLoop::OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShards& led,
-                               const LedShards& named) {
+void ShardLoop::OnAcknowledged(const env::PeerIdentity& from, Acknowledged acknowledged) {
   const MonotonicTime now = Now();
-  auto name = named.begin();
-  for (const auto& [shard, term] : led) {
-    while (name != named.end() && name->first < shard) ++name;
+  Peer& peer = peers_[from.node];
+  peer.identity = from;
+  peer.acknowledged = std::move(acknowledged);
+  peer.acknowledged_at = now;
+  const LedShards& led = *peer.acknowledged.led;
+  for (std::size_t i = 0; i < peer.acknowledged.named->size(); ++i) {
+    const auto [shard, term] = (*peer.acknowledged.named)[i];
     replica::Replica* replica = Find(shard);
     if (replica == nullptr) continue;
-    if (name != named.end() && name->first == shard) {
-      if (replica->raft().term() == term) replica->OnNamed(from, name->second, now);
-    } else {
-      replica->OnPromise(from, term, sent_at, now);
-    }
+    const bool current =
+        std::binary_search(led.begin(), led.end(), std::pair(shard, replica->raft().term()));
+    if (!current) continue;
+    replica->OnNamed(from, term, peer.acknowledged.hosted[i], peer.acknowledged.sent_at, now);
   }
 }
 
 void ShardLoop::OnNodeGone(NodeId node) {
   const MonotonicTime now = Now();
   gone_.insert(node);
-  for (auto& [shard, slot] : slots_) slot.replica->OnNodeGone(node, now);
+  peers_[node].led.reset();
+  for (auto& [shard, slot] : slots_) {
+    if (slot.replica == nullptr) continue;
+    Activate(&slot);
+    slot.replica->OnNodeGone(node, now);
+  }
 }
 
 void ShardLoop::OnNodeConnected(NodeId node) {
   const MonotonicTime now = Now();
   gone_.erase(node);
-  for (auto& [shard, slot] : slots_) slot.replica->OnNodeConnected(node, now);
+  for (auto& [shard, slot] : slots_) {
+    if (slot.replica != nullptr) slot.replica->OnNodeConnected(node, now);
+  }
 }
 
 void ShardLoop::OnLeads(ShardId shard, std::optional<Term> term) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@
 #include "env/transport.h"
 #include "raft/message.h"
 #include "replica/replica.h"
+#include "ringfort/peer.pb.h"
 #include "storage/log_store.h"
 #include "wire/raft_codec.h"
 
@@ -25,6 +27,18 @@ namespace ringfort::node {
 
 /// Shards that a node leads, with the term; sorted by shard. Shared between threads, never changed.
 using LedShards = std::vector<std::pair<ShardId, Term>>;
+using LedShardsPtr = std::shared_ptr<const LedShards>;
+
+/// What an acknowledgement said of the shards that a heartbeat listed.
+struct Acknowledged {
+  /// When the heartbeat was sent.
+  MonotonicTime sent_at;
+  LedShardsPtr led;
+  /// Those that the follower does not follow in that term, with its own terms; sorted.
+  LedShardsPtr named;
+  /// Its replicas of these, 0 where it has none; in the same order.
+  std::vector<ReplicaId> hosted;
+};
 
 struct ShardLoopOptions {
   Duration tick = std::chrono::milliseconds(20);
@@ -32,9 +46,13 @@ struct ShardLoopOptions {
   Duration stall_max = std::chrono::milliseconds(600);
   /// One message to a peer carries at most about so many bytes of entries.
   std::size_t message_bytes_max = std::size_t{4} << 20;
+  /// A peer that is not heard of for so long wakes all shards: they have their own timers.
+  Duration peer_silence_max = std::chrono::milliseconds(500);
 };
 
-/// All functions are called on the loop, but for those that say otherwise.
+/// What heartbeats tell is kept once for each peer, and given to a replica when it has something to
+/// do: a shard at which nothing happens costs nothing (protocols 2). All functions are called on
+/// the loop, but for those that say otherwise.
 class ShardLoop final : public replica::Host {
  public:
   struct Doors {
@@ -48,6 +66,12 @@ class ShardLoop final : public replica::Host {
     std::function<void(ShardId, std::optional<Term>, std::vector<NodeId> peers)> on_leads;
     /// Thread-safe.
     std::function<MonotonicTime(NodeId)> promised_until;
+    /// A replica that is a member no more, and was taken off the loop.
+    std::function<void(std::shared_ptr<replica::Replica>, const std::string& why)> on_removed;
+    std::function<void(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>)> drop_data;
+    /// Thread-safe.
+    std::function<Duration(std::size_t bytes)> take_snapshot_bytes;
+    std::function<void(const proto::PeerMessage&)> send_to_all;
     /// Thread-safe.
     std::function<storage::DiskRoom(NodeId)> room_of;
     std::function<void(const Status&)> on_fatal;
@@ -61,22 +85,24 @@ class ShardLoop final : public replica::Host {
 
   /// Begins to tick.
   void Start();
-  void Add(std::unique_ptr<replica::Replica> replica);
+  void Add(std::shared_ptr<replica::Replica> replica);
+  /// Takes the replica off the loop and ends it; what is under way for it still holds it.
+  std::shared_ptr<replica::Replica> Remove(ShardId shard);
+  /// With all that heartbeats told up to now. Null: there is none.
   [[nodiscard]] replica::Replica* Find(ShardId shard);
   void ForEach(const std::function<void(replica::Replica&)>& visit);
 
-  void Deliver(NodeId from, std::vector<wire::ShardMessage> messages);
-  /// A heartbeat of `from` listed these; `not_followed` are those among them that were named in the
+  void Deliver(const env::PeerIdentity& from, std::vector<wire::ShardMessage> messages);
+  /// A heartbeat of `from` listed `led`; `named` are those among them that were named in the
   /// answer.
-  void OnHeartbeat(NodeId from, const LedShards& led, const LedShards& not_followed);
+  void OnHeartbeat(NodeId from, LedShardsPtr led, LedShardsPtr named);
   /// `from` led these in those terms and no longer lists them.
   void OnUnlisted(NodeId from, const LedShards& unlisted);
-  /// `from` acknowledged the heartbeat of `sent_at` that listed `led`, but for `named`, with its
-  /// own terms.
-  void OnAcknowledged(NodeId from, MonotonicTime sent_at, const LedShards& led,
-                      const LedShards& named);
+  void OnAcknowledged(const env::PeerIdentity& from, Acknowledged acknowledged);
   void OnNodeGone(NodeId node);
   void OnNodeConnected(NodeId node);
+  /// How many replicas take part in no tick.
+  [[nodiscard]] std::size_t silent() const { return slots_.size() - active_.size(); }
   /// Answers everything that waits: the node stops.
   void Stop();
 
@@ -92,19 +118,68 @@ class ShardLoop final : public replica::Host {
   [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const override {
     return doors_.room_of(node);
   }
+  [[nodiscard]] storage::DiskRoom OwnRoom() const override { return doors_.room_of(doors_.self); }
   void OnLeads(ShardId shard, std::optional<Term> term) override;
+  bool Send(NodeId to, const proto::PeerMessage& message) override;
+  void SendToAll(const proto::PeerMessage& message) override { doors_.send_to_all(message); }
+  void OnRemoved(replica::Replica* replica, const std::string& why) override;
+  void DropData(storage::ShardStore::Name name,
+                std::weak_ptr<storage::ShardData> readers) override {
+    doors_.drop_data(name, std::move(readers));
+  }
+  Duration TakeSnapshotBytes(std::size_t bytes) override {
+    return doors_.take_snapshot_bytes(bytes);
+  }
   void OnFatal(const Status& status) override { doors_.on_fatal(status); }
 
  private:
+  /// What heartbeats told of a shard and a peer, as far as the replica was given it.
+  struct Given {
+    LedShardsPtr led;
+    LedShardsPtr named;
+    Term term;
+    bool counts = false;
+    MonotonicTime at = kNever;
+  };
   struct Slot {
-    std::unique_ptr<replica::Replica> replica;
+    /// Null once removed; the slot stays, for timers may still name it.
+    std::shared_ptr<replica::Replica> replica;
     /// It is in awake_.
     bool awake = false;
+    /// It is in active_.
+    bool active = false;
     /// The earliest timer set for it.
     MonotonicTime wake_at = kForever;
+    /// By peer: as its primary, and as its follower.
+    std::map<NodeId, Given> promises;
+    std::map<NodeId, Given> heartbeats;
+  };
+  struct Peer {
+    env::PeerIdentity identity;
+    Acknowledged acknowledged;
+    MonotonicTime acknowledged_at = kNever;
+    LedShardsPtr led;
+    LedShardsPtr named;
+    MonotonicTime heartbeat_at = kNever;
+    /// How many of the two are overdue, and have woken everybody.
+    int overdue = 0;
   };
 
-  Slot& SlotOf(const replica::Replica& replica) { return slots_.at(replica.shard()); }
+  /// Null when it was removed.
+  Slot* SlotOf(const replica::Replica& replica);
+  void Activate(Slot* slot);
+  void ActivateAll();
+  /// Gives the replica what heartbeats told since it was last given it.
+  void Refresh(Slot* slot);
+  static bool Counts(Given* given, const LedShardsPtr& led, const LedShardsPtr& named,
+                     ShardId shard, Term term);
+  void HandOverWhenFull(MonotonicTime now);
+  void LookAtPeers(MonotonicTime now);
+  /// Whether the replica needs no tick.
+  [[nodiscard]] bool MayRest(const replica::Replica& replica, MonotonicTime now) const;
+  [[nodiscard]] bool IsOverdue(MonotonicTime heard_at, MonotonicTime now) const {
+    return heard_at != kNever && now - heard_at > options_.peer_silence_max;
+  }
   void Tick();
   void RunTurn();
   void Store(replica::Effects* effects);
@@ -119,7 +194,11 @@ class ShardLoop final : public replica::Host {
   std::unordered_map<ShardId, Slot> slots_;
   /// Who gets a turn next, in the order in which they asked.
   std::vector<Slot*> awake_;
+  /// Who is not silent: gets ticks.
+  std::vector<Slot*> active_;
+  std::map<NodeId, Peer> peers_;
   std::set<NodeId> gone_;
+  MonotonicTime handed_over_at_ = kNever;
   bool turn_posted_ = false;
   bool stopped_ = false;
   std::atomic<std::int64_t> turned_at_ns_;

@@ -65,11 +65,15 @@ void Raft::BecomeFollower(MonotonicTime now, Term term, ReplicaId primary) {
     primary_ = ReplicaId();
     primary_heard_at_ = kNever;
     primary_gone_ = false;
+    vote_transfer_from_ = ReplicaId();
   }
   role_ = Role::kFollower;
   own_vote_persist_id_ = 0;
   votes_.clear();
   progress_.clear();
+  snapshots_.clear();
+  transfer_.reset();
+  lease_given_up_ = false;
   reads_.clear();
   ready_reads_.clear();
   replicate_wanted_ = false;
@@ -82,8 +86,18 @@ void Raft::StepDown(MonotonicTime now) {
   if (role_ == Role::kPrimary) BecomeFollower(now, term(), ReplicaId());
 }
 
-void Raft::ExtendBound(MonotonicTime until) {
-  bound_ = std::max(bound_, until);
+void Raft::ExtendBound(MonotonicTime until, ReplicaId to, Term term) {
+  if (to != last_promise_.to || term != last_promise_.term) {
+    bound_ = std::max(bound_, last_promise_.until);
+    last_promise_ = Promise{to, term, kNever};
+  }
+  last_promise_.until = std::max(last_promise_.until, until);
+}
+
+MonotonicTime Raft::BoundWithout(ReplicaId primary, Term term) const {
+  const bool left_out =
+      primary != ReplicaId() && last_promise_.to == primary && last_promise_.term == term;
+  return left_out ? bound_ : bound();
 }
 
 void Raft::OnHeartbeat(MonotonicTime now, ReplicaId primary, Term term) {
@@ -104,7 +118,8 @@ void Raft::AskForVotes(MonotonicTime now, bool pre_vote) {
   const Term asked = pre_vote ? term() + 1 : term();
   ForEachMember(members(), [&](const Member& member) {
     if (member.id == self_ || !IsVoter(members(), member.id)) return;
-    SendIn(asked, member.id, VoteRequest{pre_vote, log_.last_index(), log_.last_term()});
+    SendIn(asked, member.id,
+           VoteRequest{pre_vote, log_.last_index(), log_.last_term(), vote_transfer_from_});
   });
   election_at_ = now + RoundPause(pre_vote ? kPreVoteRound : kVoteRound);
 }
@@ -112,16 +127,18 @@ void Raft::AskForVotes(MonotonicTime now, bool pre_vote) {
 void Raft::StartPreVote(MonotonicTime now) {
   role_ = Role::kPreCandidate;
   own_vote_persist_id_ = 0;
+  vote_transfer_from_ = ReplicaId();
   AskForVotes(now, /*pre_vote=*/true);
   votes_[self_] = Grant{true, unsure()};
-  if (ElectionWon()) StartElection(now);
+  if (ElectionWon()) StartElection(now, ReplicaId());
 }
 
-void Raft::StartElection(MonotonicTime now) {
+void Raft::StartElection(MonotonicTime now, ReplicaId transfer_from) {
   attempts_ = attempts_ > 0 ? attempts_ - 1 : 0;  // The pre-vote succeeded: it was no vain attempt.
   BecomeFollower(now, term() + 1, ReplicaId());
   SetHardState(term(), self_);
   role_ = Role::kCandidate;
+  vote_transfer_from_ = transfer_from;
   AskForVotes(now, /*pre_vote=*/false);
   // The own vote is counted when it is synced: OnPersisted.
 }
@@ -137,25 +154,31 @@ bool Raft::ElectionWon() const {
          AllVotersHold(members(), [&](ReplicaId id) { return grant(id).granted; });
 }
 
+// Who is no voter by its own log votes all the same: it may be one by a later change, which it
+// lacks and which nobody can commit without it (thesis 4.1). What the vote counts for, the
+// candidate's log says.
 void Raft::OnVoteRequest(MonotonicTime now, const Message& message, const VoteRequest& request) {
   const bool up_to_date = log_.IsUpToDate(request.last_index, request.last_term);
   if (request.pre_vote) {
-    const bool granted = message.term > term() && up_to_date && MayVote() && !HasLivePrimary(now);
+    const bool granted = message.term > term() && up_to_date && !HasLivePrimary(now);
     SendIn(granted ? message.term : term(), message.from,
            VoteReply{true, granted, unsure(), Duration(0)});
     return;
   }
-  if (message.term > term() && HasLivePrimary(now)) {
+  const bool released = request.transfer_from != ReplicaId() && request.transfer_from == primary_ &&
+                        message.term == term() + 1;
+  if (message.term > term() && HasLivePrimary(now) && !released) {
     SendAfterSync(message.from, VoteReply{});  // Bound to the primary: the term is not taken over.
     return;
   }
   if (message.term > term()) BecomeFollower(now, message.term, ReplicaId());
   const bool free = hard_state_.vote == ReplicaId() || hard_state_.vote == message.from;
-  if (message.term < term() || !free || !up_to_date || !MayVote() || primary_ != ReplicaId()) {
+  if (message.term < term() || !free || !up_to_date || primary_ != ReplicaId()) {
     SendAfterSync(message.from, VoteReply{});
     return;
   }
   SetHardState(term(), message.from);
+  vote_transfer_from_ = request.transfer_from;
   election_at_ = now + ElectionPause();
   SendAfterSync(message.from, VoteReply{false, true, unsure(), Duration(0)});
 }
@@ -164,9 +187,12 @@ void Raft::OnVoteReply(MonotonicTime now, const Message& message, const VoteRepl
   const Role asked_as = reply.pre_vote ? Role::kPreCandidate : Role::kCandidate;
   const Term asked_in = reply.pre_vote ? term() + 1 : term();
   if (!reply.granted || role_ != asked_as || message.term != asked_in) return;
+  // A round has an end: an unsure voter relies on it that a vote it may have forgotten is out of
+  // use.
+  if (now >= election_at_) return;
   votes_[message.from] = Grant{true, reply.unsure};
   if (reply.pre_vote) {
-    if (ElectionWon()) StartElection(now);
+    if (ElectionWon()) StartElection(now, ReplicaId());
     return;
   }
   voters_bound_ = std::max(voters_bound_, now + reply.bound_left);
@@ -179,7 +205,7 @@ void Raft::BecomePrimary(MonotonicTime now) {
   primary_ = self_;
   own_vote_persist_id_ = 0;
   attempts_ = 0;
-  commit_from_ = std::max(inherited, bound_);
+  commit_from_ = std::max(inherited, BoundWithout(vote_transfer_from_, term() - 1));
   waited_ = false;
   if (unsure()) {
     // Elected by sure voters, or by all: this log now is the one that counts.
@@ -190,9 +216,7 @@ void Raft::BecomePrimary(MonotonicTime now) {
   term_start_ = log_.last_index() + 1;
   ForEachMember(members(), [&](const Member& member) {
     if (member.id == self_) return;
-    Progress progress;
-    progress.next = term_start_;
-    progress.heard_at = now;
+    Progress progress = FirstProgress(now);
     // It voted unsure, so after its start, in this very election: nobody else can have been elected
     // between.
     const auto vote = votes_.find(member.id);
@@ -201,6 +225,13 @@ void Raft::BecomePrimary(MonotonicTime now) {
   });
   votes_.clear();
   AppendOwn({Entry{term(), term_start_, EntryKind::kNoop, SharedBytes()}});
+}
+
+Progress Raft::FirstProgress(MonotonicTime now) const {
+  Progress progress;
+  progress.next = log_.last_index() + 1;
+  progress.heard_at = now;
+  return progress;
 }
 
 void Raft::CheckQuorum(MonotonicTime now) {

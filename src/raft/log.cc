@@ -4,14 +4,33 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/members.h"
 
 namespace ringfort::raft {
+namespace {
 
-Log::Log(LogBase base, LogIndex last, std::vector<TermRun> terms)
+Members MembersOf(const Entry& entry) {
+  std::optional<Members> members = DecodeMembers(entry.data.view());
+  RF_CHECK(members.has_value()) << "the members at " << entry.index << " are not readable";
+  members->index = entry.index;
+  return *std::move(members);
+}
+
+}  // namespace
+
+Log::Log(LogBase base, LogIndex last, std::vector<TermRun> terms,
+         const std::vector<Entry>& members_entries)
     : base_(std::move(base)), last_(last), terms_(std::move(terms)) {
   RF_CHECK(last_ >= base_.index);
   RF_CHECK(terms_.empty() == (last_ == base_.index));
   RF_CHECK(terms_.empty() || terms_.front().first == base_.index + 1);
+  for (const Entry& entry : members_entries) changes_.push_back(MembersOf(entry));
+}
+
+const Members& Log::MembersAt(LogIndex index) const {
+  const auto later = std::find_if(changes_.begin(), changes_.end(),
+                                  [index](const Members& change) { return change.index > index; });
+  return later == changes_.begin() ? base_.members : *std::prev(later);
 }
 
 Term Log::last_term() const {
@@ -51,6 +70,7 @@ void Log::Append(const std::vector<Entry>& entries) {
     cache_.pop_back();
   }
   while (!terms_.empty() && terms_.back().first >= first) terms_.pop_back();
+  while (!changes_.empty() && changes_.back().index >= first) changes_.pop_back();
   last_ = first - 1;
   for (const Entry& entry : entries) {
     RF_CHECK(entry.index == last_ + 1);
@@ -58,6 +78,7 @@ void Log::Append(const std::vector<Entry>& entries) {
     if (terms_.empty() || terms_.back().term != entry.term) {
       terms_.push_back({entry.index, entry.term});
     }
+    if (entry.kind == EntryKind::kMembers) changes_.push_back(MembersOf(entry));
     cache_.push_back(entry);
     cached_bytes_ += entry.size_bytes();
     last_ = entry.index;
@@ -92,6 +113,8 @@ void Log::Cut(LogIndex index) {
   const std::optional<Term> term = TermAt(index);
   RF_CHECK(term.has_value()) << "cut at " << index << " outside " << base_.index << ".." << last_;
   EvictThrough(index);
+  base_.members = Members(MembersAt(index));
+  std::erase_if(changes_, [index](const Members& change) { return change.index <= index; });
   while (!terms_.empty()) {
     const LogIndex next = terms_.size() > 1 ? terms_[1].first : last_ + 1;
     if (next > index + 1) break;

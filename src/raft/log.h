@@ -15,12 +15,18 @@ namespace ringfort::raft {
 
 class Log {
  public:
-  /// A log as recovered: `last` >= base.index, `terms` as in storage::RecoveredShard. Nothing is
-  /// cached.
-  Log(LogBase base, LogIndex last, std::vector<TermRun> terms);
+  /// A log as recovered: `last` >= base.index, `terms` and `members_entries` as in
+  /// storage::RecoveredShard. Nothing is cached.
+  Log(LogBase base, LogIndex last, std::vector<TermRun> terms,
+      const std::vector<Entry>& members_entries = {});
 
   [[nodiscard]] const LogBase& base() const { return base_; }
-  [[nodiscard]] const Members& members() const { return base_.members; }
+  /// The newest in the log, committed or not: those in force (Raft thesis, section 4.1).
+  [[nodiscard]] const Members& members() const {
+    return changes_.empty() ? base_.members : changes_.back();
+  }
+  /// Those that were in force at `index`, which is not below the base.
+  [[nodiscard]] const Members& MembersAt(LogIndex index) const;
   [[nodiscard]] LogIndex last_index() const { return last_; }
   [[nodiscard]] Term last_term() const;
   /// The term at `index`; none below the base or above the end.
@@ -55,6 +61,8 @@ class Log {
   LogBase base_;
   LogIndex last_;
   std::vector<TermRun> terms_;
+  /// What the members entries above the base say, by rising Members::index.
+  std::vector<Members> changes_;
   /// Consecutive, ending at last_; or empty.
   std::deque<Entry> cache_;
   std::size_t cached_bytes_ = 0;

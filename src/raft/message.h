@@ -17,6 +17,10 @@ struct VoteRequest {
   bool pre_vote = false;
   LogIndex last_index;
   Term last_term;
+  /// The primary of the term before handed its role over to the sender, and gave up its lease:
+  /// voters do not wait for it, and leave out their promises to it in that term (protocols 3). 0:
+  /// no such thing.
+  ReplicaId transfer_from = {};
 
   bool operator==(const VoteRequest&) const = default;
 };
@@ -79,8 +83,13 @@ struct ReadProbeReply {
   bool operator==(const ReadProbeReply&) const = default;
 };
 
-using Body =
-    std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, ReadProbe, ReadProbeReply>;
+/// The primary hands its role over: campaign at once. Valid in the message's term only.
+struct TimeoutNow {
+  bool operator==(const TimeoutNow&) const = default;
+};
+
+using Body = std::variant<VoteRequest, VoteReply, AppendRequest, AppendReply, ReadProbe,
+                          ReadProbeReply, TimeoutNow>;
 
 struct Message {
   ReplicaId from;

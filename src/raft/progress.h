@@ -17,6 +17,8 @@ struct Progress {
     kProbe,
     /// The logs agree up to `match`: requests are sent ahead, as far as the window allows.
     kReplicate,
+    /// What it lacks was cut away, or it has nothing yet: it gets a snapshot first.
+    kSnapshot,
     /// The follower lost what it had acknowledged in this term: nothing it says counts (protocols
     /// 4).
     kSetAside,
@@ -54,6 +56,23 @@ struct Progress {
   std::deque<Flight> flights;
   std::size_t flight_bytes = 0;
 
+  /// kSnapshot: the driver was asked for one. The log after `snapshot_index`, once known, is kept
+  /// for it.
+  bool snapshot_asked = false;
+  LogIndex snapshot_index;
+  /// It is not ordered again at once: each order costs an export.
+  MonotonicTime snapshot_failed_at = kNever;
+  /// kSnapshot: its node has no replica with this id yet, and is to make it.
+  bool creates = false;
+  /// Its node says that it has no such replica, under this incarnation.
+  std::optional<Incarnation> absent_as;
+
+  /// Rounds that show whether it keeps up (Raft thesis, section 4.2.1): the end of the log when the
+  /// round began.
+  LogIndex round_target;
+  MonotonicTime round_started_at = kNever;
+  bool caught_up = false;
+
   /// When something was last sent that wants an answer; to try again when none comes.
   MonotonicTime asked_at = kNever;
   /// When it was last heard of in this term, by message or promise. For CheckQuorum.
@@ -80,6 +99,15 @@ struct Progress {
   void ForgetConfirmation() {
     confirmed = false;
     confirm_round = 0;
+  }
+  void BecomeSnapshot(bool makes_it) {
+    state = State::kSnapshot;
+    creates = makes_it;
+    snapshot_asked = false;
+    snapshot_index = LogIndex();
+    probing = false;
+    caught_up = false;
+    ForgetFlights();
   }
   void BecomeProbe() {
     state = State::kProbe;

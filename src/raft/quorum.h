@@ -66,7 +66,8 @@ inline bool IsVoter(const Members& members, ReplicaId id) {
   return has(members.voters) || has(members.outgoing);
 }
 
-/// Calls `visit(const Member&)` once for every member, voters of both sets and learners.
+/// Calls `visit(const Member&)` once for every member that takes part: voters of both sets, and
+/// learners but those whose node still has an outgoing replica.
 template <typename Visit>
 void ForEachMember(const Members& members, Visit visit) {
   for (const Member& member : members.voters) visit(member);
@@ -75,7 +76,11 @@ void ForEachMember(const Members& members, Visit visit) {
                                   [&](const Member& voter) { return voter.id == member.id; });
     if (!seen) visit(member);
   }
-  for (const Member& member : members.learners) visit(member);
+  for (const Member& member : members.learners) {
+    const bool waits = std::any_of(members.outgoing.begin(), members.outgoing.end(),
+                                   [&](const Member& out) { return out.node == member.node; });
+    if (!waits) visit(member);
+  }
 }
 
 }  // namespace ringfort::raft

@@ -15,6 +15,8 @@ template <typename... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 }  // namespace
 
@@ -23,13 +25,15 @@ Raft::Raft(Options options, ReplicaId self, Restored restored, Random random, Mo
       self_(self),
       random_(random),
       hard_state_(restored.hard_state),
-      log_(std::move(restored.base), restored.last, std::move(restored.terms)),
+      log_(std::move(restored.base), restored.last, std::move(restored.terms),
+           restored.members_entries),
       commit_(restored.applied),
       applied_(restored.applied),
       durable_(restored.last),
       everywhere_(log_.base().index),
       bound_(now + options.longest_promise) {
   RF_CHECK(applied_ >= log_.base().index && applied_ <= log_.last_index());
+  if (unsure()) sure_from_ = now + 2 * options_.election_timeout;
   // The preferred primary tries first; the others leave it time.
   election_at_ = now + RankPause(std::chrono::milliseconds(100));
 }
@@ -42,6 +46,14 @@ bool Raft::IsMember(ReplicaId id) const {
 
 bool Raft::MayVote() const {
   return IsVoter(members(), self_);
+}
+
+// Also who is a voter no more, by a change that may not be committed: the others may lack it, and
+// need this replica's vote or its log (thesis 4.2.2). Changes before the newest are committed.
+bool Raft::MayCampaign() const {
+  if (MayVote()) return true;
+  const LogIndex newest = members().index;
+  return newest > commit_ && IsVoter(log_.MembersAt(newest - 1), self_);
 }
 
 Progress* Raft::FindProgress(ReplicaId id) {
@@ -65,7 +77,7 @@ void Raft::SendAfterSync(ReplicaId to, Body body) {
 }
 
 void Raft::Step(MonotonicTime now, const Message& message) {
-  if (message.to != self_ || message.from == self_ || !IsMember(message.from)) return;
+  if (message.to != self_ || message.from == self_) return;
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
     OnVoteRequest(now, message, *request);
     return;
@@ -76,7 +88,9 @@ void Raft::Step(MonotonicTime now, const Message& message) {
     return;
   }
   const bool from_primary = std::holds_alternative<AppendRequest>(message.body) ||
-                            std::holds_alternative<ReadProbe>(message.body);
+                            std::holds_alternative<ReadProbe>(message.body) ||
+                            std::holds_alternative<TimeoutNow>(message.body);
+  if (!from_primary && !IsMember(message.from)) return;
   if (message.term > term()) {
     BecomeFollower(now, message.term, from_primary ? message.from : ReplicaId());
   } else if (message.term < term()) {
@@ -91,6 +105,7 @@ void Raft::Step(MonotonicTime now, const Message& message) {
                  [&](const AppendReply& reply) { OnAppendReply(now, message, reply); },
                  [&](const ReadProbe& probe) { OnReadProbe(now, message, probe); },
                  [&](const ReadProbeReply& reply) { OnReadProbeReply(now, message, reply); },
+                 [&](const TimeoutNow&) { OnTimeoutNow(now, message); },
              },
              message.body);
 }
@@ -101,16 +116,21 @@ void Raft::Tick(MonotonicTime now) {
     if (role_ != Role::kPrimary) return;
     waited_ = waited_ || now >= commit_from_;
     AdvanceCommit(now);
+    CountRounds(now);
+    ContinueTransfer(now);
+    MaintainMembers(now);
+    if (role_ != Role::kPrimary) return;
     RetryReplication(now);
     ConfirmToUnsure(now);
     FinishReads(now);
   } else if (now >= election_at_) {
-    if (MayVote()) {
+    if (MayCampaign()) {
       StartPreVote(now);
     } else {
       election_at_ = now + ElectionPause();  // A learner never campaigns, but may become a voter.
     }
   }
+  BecomeSureIfCaughtUp(now);
 }
 
 MonotonicTime Raft::next_wakeup() const {
@@ -130,9 +150,9 @@ void Raft::OnPersisted(MonotonicTime now, std::uint64_t persist_id) {
   if (own_vote_persist_id_ != 0 && persist_id >= own_vote_persist_id_) {
     own_vote_persist_id_ = 0;
     votes_[self_] = Grant{true, unsure()};
-    if (ElectionWon()) BecomePrimary(now);
+    if (now < election_at_ && ElectionWon()) BecomePrimary(now);
   }
-  BecomeSureIfCaughtUp();
+  BecomeSureIfCaughtUp(now);
   AdvanceCommit(now);
   EvictCache();
 }
@@ -149,7 +169,8 @@ std::optional<Term> Raft::follows() const {
 
 bool Raft::HasReady() const {
   return !messages_.empty() || !after_sync_.empty() || !unstored_.empty() || hard_state_changed_ ||
-         !fetches_.empty() || !ready_reads_.empty() || replicate_wanted_;
+         new_base_ || !fetches_.empty() || !snapshots_.empty() || !ready_reads_.empty() ||
+         replicate_wanted_;
 }
 
 Ready Raft::TakeReady(MonotonicTime now) {
@@ -159,11 +180,14 @@ Ready Raft::TakeReady(MonotonicTime now) {
   ready.messages_after_sync.swap(after_sync_);
   ready.entries.swap(unstored_);
   ready.fetches.swap(fetches_);
+  ready.snapshots.swap(snapshots_);
   ready.reads.swap(ready_reads_);
-  if (hard_state_changed_) ready.hard_state = hard_state_;
+  ready.base.swap(new_base_);
+  if (hard_state_changed_ || ready.base) ready.hard_state = hard_state_;
   for (Message& message : ready.messages_after_sync) {
     if (auto* reply = std::get_if<VoteReply>(&message.body); reply != nullptr && reply->granted) {
-      reply->bound_left = std::max(Duration(0), bound_ - now);
+      const MonotonicTime bound = BoundWithout(vote_transfer_from_, term() - 1);
+      reply->bound_left = bound == kNever ? Duration(0) : std::max(Duration(0), bound - now);
     }
   }
   if (ready.stores() || !ready.messages_after_sync.empty()) {

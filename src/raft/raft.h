@@ -5,7 +5,8 @@
 // paper), and Ongaro's thesis: election (paper 5.2, 5.4.1), pre-vote and CheckQuorum
 // (thesis 9.6, 6.2), log replication (paper 5.3), read index and leases (thesis 6.4). Liveness and
 // leases rest on heartbeats per pair of nodes, which are not this class's business: the driver
-// reports what they tell.
+// reports what they tell. Members change by joint consensus (thesis 4), the role is handed over by
+// TimeoutNow (thesis 3.10).
 //
 // The driver, on the one thread that owns the replica, does this after every event:
 //
@@ -16,9 +17,10 @@
 //     while (raft.HasReady()) {
 //       Ready ready = raft.TakeReady(now);
 //       send ready.messages
-//       store ready.hard_state, ready.entries;  when synced:
+//       store ready.base, ready.hard_state, ready.entries;  when synced:
 //           send ready.messages_after_sync;  raft.OnPersisted(now, ready.persist_id)
 //       read ready.fetches in the background;  then: raft.OnFetched(...)
+//       send ready.snapshots in the background;  then: raft.OnSnapshotSent(...)
 //     }
 //     apply entries up to raft.applicable(), then raft.OnApplied(index)
 //     answer ready.reads once their index is applied
@@ -34,6 +36,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -42,6 +45,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "raft/log.h"
+#include "raft/members.h"
 #include "raft/message.h"
 #include "raft/progress.h"
 #include "raft/ready.h"
@@ -76,6 +80,7 @@ struct Restored {
   LogBase base;
   LogIndex last;
   std::vector<TermRun> terms;
+  std::vector<Entry> members_entries;
   /// The applied mark of the state machine: everything up to it is committed. Within base..last.
   LogIndex applied;
 };
@@ -89,12 +94,22 @@ class Raft {
 
   // What happened.
 
-  /// A message from another member arrived. One from a non-member is ignored.
+  /// A message arrived. Answers count from members only. What a primary or a candidate asks is
+  /// heard from anybody: who was away for long does not know the members of now (thesis 4.1).
   void Step(MonotonicTime now, const Message& message);
   /// Time passed. Called every few tens of milliseconds, and at next_wakeup().
   void Tick(MonotonicTime now);
   /// Adds commands to the log; returns the first one's index, or none when this is not the primary.
+  /// Or while it hands its role over.
   std::optional<LogIndex> Propose(MonotonicTime now, std::vector<SharedBytes> commands);
+  /// Brings a change of members into the log; returns its index. Besides the errors of PlanChange:
+  /// kNotPrimary, and kUnavailable while an earlier change is not committed, a new voter has not
+  /// caught up, or those who keep up could not end the change.
+  Result<LogIndex> ChangeMembers(MonotonicTime now, const MembersChange& change);
+  /// Hands the role over to a voter that keeps up. It gives up its lease for the rest of the term,
+  /// and takes no commands until the other leads, or an election timeout has passed. kNotPrimary,
+  /// kUnavailable (not now), kInvalidArgument (no such voter).
+  Status TransferTo(MonotonicTime now, ReplicaId target);
   /// What the Ready with this id stored is synced. Ids come back in order; skipping one reports it
   /// too.
   void OnPersisted(MonotonicTime now, std::uint64_t persist_id);
@@ -102,6 +117,21 @@ class Raft {
   void OnApplied(LogIndex index);
   /// Entries that a Fetch asked for; empty when they could not be read (it is tried again later).
   void OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> entries);
+  /// A snapshot for the follower was taken, and holds everything up to `index`; the follower has
+  /// installed it; it did not come to that (it is tried again later).
+  void OnSnapshotStarted(ReplicaId follower, LogIndex index);
+  void OnSnapshotSent(MonotonicTime now, ReplicaId follower, LogIndex index);
+  void OnSnapshotFailed(MonotonicTime now, ReplicaId follower);
+  /// A part of a snapshot arrived from the primary of `term`: whether it is to be heeded.
+  bool OnSnapshotOffered(MonotonicTime now, ReplicaId from, Term term);
+  /// Whether a snapshot that ends so holds anything that is not here. Not on a primary.
+  [[nodiscard]] bool WantsSnapshot(LogIndex index, Term term) const;
+  /// The state machine is now that of a snapshot, which WantsSnapshot: the log begins anew at
+  /// `base`.
+  void OnSnapshotInstalled(const LogBase& base);
+  /// The member's node, being `incarnation`, says that it has no such replica: none, or one with a
+  /// lower id, which the member is to replace. It gets another, as a learner.
+  void OnAbsent(ReplicaId member, Incarnation incarnation);
   /// A node heartbeat of the primary's node listed this shard in `term`.
   void OnHeartbeat(MonotonicTime now, ReplicaId primary, Term term);
   /// The primary's process is gone, or its node no longer lists this shard: elect another soon.
@@ -121,8 +151,9 @@ class Raft {
   void OnGone(ReplicaId member);
   /// This node may not lead (its disk is stalled): steps down if primary.
   void StepDown(MonotonicTime now);
-  /// The replica, or its node, promised not to elect another before `until`.
-  void ExtendBound(MonotonicTime until);
+  /// The replica, or its node, promised not to elect another before `until`: to that primary in
+  /// that term, where it is said; then a transfer from it in that term sets the promise aside.
+  void ExtendBound(MonotonicTime until, ReplicaId to = ReplicaId(), Term term = Term());
   /// Allows the log to begin after `index`, which is applied and flushed.
   void Cut(LogIndex index) { log_.Cut(index); }
 
@@ -161,9 +192,24 @@ class Raft {
   [[nodiscard]] std::optional<Term> follows() const;
   [[nodiscard]] const Members& members() const { return log_.members(); }
   [[nodiscard]] const Log& log() const { return log_; }
+  /// Whether the replica votes.
+  [[nodiscard]] bool MayVote() const;
+  /// The log after this is needed by a follower that is getting a snapshot; none: by nobody.
+  [[nodiscard]] std::optional<LogIndex> kept_for_snapshots() const;
   [[nodiscard]] const std::map<ReplicaId, Progress>& progress() const { return progress_; }
   [[nodiscard]] ReplicaId self() const { return self_; }
-  [[nodiscard]] MonotonicTime bound() const { return bound_; }
+  [[nodiscard]] MonotonicTime bound() const { return std::max(bound_, last_promise_.until); }
+  /// To whom the role is being handed over.
+  [[nodiscard]] std::optional<ReplicaId> transferring_to() const {
+    return transfer_ ? std::optional(transfer_->target) : std::nullopt;
+  }
+  /// The voter to hand the role over to: connected, and with the longest log; none when nobody
+  /// keeps up.
+  [[nodiscard]] ReplicaId BestSuccessor(
+      const std::function<bool(const Member&)>& may_lead = nullptr) const;
+  /// Nothing is under way and everybody who can be reached knows so: until something happens, no
+  /// message of this shard and no tick is needed (protocols 2).
+  [[nodiscard]] bool IsSilent() const;
   /// Every member has the log up to here, synced and committed, so that it may be cut there. Never
   /// decreases.
   [[nodiscard]] LogIndex everywhere() const { return everywhere_; }
@@ -175,7 +221,7 @@ class Raft {
   // election.cc
   void BecomeFollower(MonotonicTime now, Term term, ReplicaId primary);
   void StartPreVote(MonotonicTime now);
-  void StartElection(MonotonicTime now);
+  void StartElection(MonotonicTime now, ReplicaId transfer_from);
   void BecomePrimary(MonotonicTime now);
   void AskForVotes(MonotonicTime now, bool pre_vote);
   void OnVoteRequest(MonotonicTime now, const Message& message, const VoteRequest& request);
@@ -186,6 +232,23 @@ class Raft {
   [[nodiscard]] Duration RoundPause(Duration first);
   void HeardOfPrimary(MonotonicTime now, ReplicaId primary);
   void CheckQuorum(MonotonicTime now);
+  [[nodiscard]] MonotonicTime BoundWithout(ReplicaId primary, Term term) const;
+  [[nodiscard]] Progress FirstProgress(MonotonicTime now) const;
+
+  // membership.cc
+  void AppendMembersEntry(MonotonicTime now, Members next);
+  void UpdateProgress(MonotonicTime now);
+  void MaintainMembers(MonotonicTime now);
+  void StartChange(MonotonicTime now, const MembersChange& change);
+  [[nodiscard]] std::optional<MembersChange> NextRepair() const;
+  [[nodiscard]] Incarnation IncarnationOf(ReplicaId id) const;
+  [[nodiscard]] bool HoldsWithout(const Members& next, ReplicaId lost) const;
+  void CountRounds(MonotonicTime now);
+
+  // transfer.cc
+  void ContinueTransfer(MonotonicTime now);
+  void StepAside(MonotonicTime now);
+  void OnTimeoutNow(MonotonicTime now, const Message& message);
 
   // replication.cc
   void OnAppendRequest(MonotonicTime now, const Message& message, const AppendRequest& request);
@@ -200,7 +263,8 @@ class Raft {
   void AdvanceCommit(MonotonicTime now);
   void CommitTo(LogIndex index);
   void RetryReplication(MonotonicTime now);
-  void BecomeSureIfCaughtUp();
+  void OrderSnapshot(MonotonicTime now, ReplicaId follower, Progress& progress);
+  void BecomeSureIfCaughtUp(MonotonicTime now);
   void AcceptUpTo(LogIndex match);
   [[nodiscard]] LogIndex HeldByAll() const;
   void EvictCache();
@@ -221,7 +285,7 @@ class Raft {
   void SendIn(Term term, ReplicaId to, Body body);
   void SendAfterSync(ReplicaId to, Body body);
   [[nodiscard]] bool IsMember(ReplicaId id) const;
-  [[nodiscard]] bool MayVote() const;
+  [[nodiscard]] bool MayCampaign() const;
   Progress* FindProgress(ReplicaId id);
 
   Options options_;
@@ -257,6 +321,9 @@ class Raft {
   /// Unsure: the end of the primary's log when it first said so in this term, which it does only
   /// once it is confirmed (AppendRequest::primary_last). Reached: sure again.
   std::optional<LogIndex> sure_at_;
+  /// Unsure: nor before this, by which every vote that was given before the restart, and may be
+  /// forgotten, is out of use.
+  MonotonicTime sure_from_ = kNever;
 
   // Electing.
   MonotonicTime election_at_;
@@ -265,6 +332,16 @@ class Raft {
   std::uint32_t attempts_ = 0;
   /// Never decreases. Before it, nobody whom this replica elects may commit.
   MonotonicTime bound_;
+  /// The same, for the newest primary that was promised something.
+  struct Promise {
+    ReplicaId to;
+    Term term;
+    MonotonicTime until = kNever;
+  };
+  Promise last_promise_;
+  /// Of the vote given in this term, and of the own candidacy: the primary of the term before that
+  /// handed over.
+  ReplicaId vote_transfer_from_;
   struct Grant {
     bool granted = false;
     bool unsure = false;
@@ -283,6 +360,14 @@ class Raft {
   /// then. What this node promises later is to other primaries, or names this shard: it does not
   /// count.
   MonotonicTime commit_from_ = kNever;
+  struct Transfer {
+    ReplicaId target;
+    MonotonicTime until;
+    MonotonicTime sent_at = kNever;
+  };
+  std::optional<Transfer> transfer_;
+  /// For the rest of the term: a TimeoutNow may still be on its way.
+  bool lease_given_up_ = false;
   /// A Tick has seen commit_from_ pass: no wakeup is needed for it.
   bool waited_ = false;
   /// Followers are to be looked at in the next Ready.
@@ -305,7 +390,9 @@ class Raft {
   std::vector<Message> messages_;
   std::vector<Message> after_sync_;
   std::vector<Entry> unstored_;
+  std::optional<LogBase> new_base_;
   std::vector<Fetch> fetches_;
+  std::vector<SnapshotOrder> snapshots_;
   std::vector<ReadyRead> ready_reads_;
   std::uint64_t next_persist_id_ = 1;
   /// Entries handed out to be stored, until they are synced; clamped when a suffix is replaced.

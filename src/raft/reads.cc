@@ -31,7 +31,8 @@ MonotonicTime Raft::LeaseUntil(MonotonicTime now) const {
 }
 
 bool Raft::HasLease(MonotonicTime now) const {
-  return options_.lease_reads && role_ == Role::kPrimary && now < LeaseUntil(now);
+  return options_.lease_reads && role_ == Role::kPrimary && !lease_given_up_ &&
+         now < LeaseUntil(now);
 }
 
 std::optional<LogIndex> Raft::ReadByLease(MonotonicTime now) const {

@@ -10,7 +10,7 @@ namespace ringfort::raft {
 
 std::optional<LogIndex> Raft::Propose(MonotonicTime now, std::vector<SharedBytes> commands) {
   (void)now;
-  if (role_ != Role::kPrimary) return std::nullopt;
+  if (role_ != Role::kPrimary || transfer_) return std::nullopt;
   const LogIndex first = log_.last_index() + 1;
   std::vector<Entry> entries;
   entries.reserve(commands.size());
@@ -39,7 +39,13 @@ void Raft::Replicate(MonotonicTime now) {
 void Raft::ReplicateTo(MonotonicTime now, ReplicaId follower, Progress& progress) {
   if (!progress.connected || progress.state == Progress::State::kSetAside) return;
   if (progress.fetching) return;
-  if (progress.next <= log_.base().index) return;  // What it lacks was cut away.
+  if (progress.state != Progress::State::kSnapshot && progress.next <= log_.base().index) {
+    progress.BecomeSnapshot(/*makes_it=*/false);
+  }
+  if (progress.state == Progress::State::kSnapshot) {
+    OrderSnapshot(now, follower, progress);
+    return;
+  }
   const bool probe = progress.state == Progress::State::kProbe;
   if (probe && progress.probing) return;
   if (probe && progress.unanswered) {
@@ -87,7 +93,8 @@ void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> e
   progress->asked_at = now;
   const bool wanted =
       !entries.empty() && progress->connected && progress->state != Progress::State::kSetAside &&
-      entries.front().index == progress->next && progress->next > log_.base().index &&
+      progress->state != Progress::State::kSnapshot && entries.front().index == progress->next &&
+      progress->next > log_.base().index &&
       log_.TermAt(entries.back().index) == std::optional<Term>(entries.back().term);
   if (!wanted) return;  // The log or the follower went another way meanwhile; a tick tries again.
   SendAppend(now, follower, *progress, std::move(entries));
@@ -131,7 +138,7 @@ void Raft::OnNamed(MonotonicTime now, ReplicaId from, Term term) {
 }
 
 void Raft::AppendAnew(MonotonicTime now, ReplicaId follower, Progress& progress) {
-  if (!progress.connected) return;
+  if (!progress.connected || progress.state == Progress::State::kSnapshot) return;
   if (progress.state == Progress::State::kReplicate && progress.next > log_.base().index) {
     SendAppend(now, follower, progress, {});
     return;
@@ -145,6 +152,7 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   Progress* progress = FindProgress(message.from);
   if (progress == nullptr || progress->state == Progress::State::kSetAside) return;
   progress->unanswered = false;
+  progress->absent_as.reset();
   replicate_wanted_ = true;
   if (!reply.unsure) {
     progress->ForgetConfirmation();
@@ -156,8 +164,11 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   // Who is unsure and cannot become sure by this primary is no support: without a sure majority it
   // has to step down, so that all voters together elect anew (protocols 4).
   if (!reply.unsure || progress->confirmed) progress->heard_at = now;
+  const bool has_gap = progress->state == Progress::State::kSnapshot &&
+                       !(reply.accepted && reply.match >= log_.base().index);
+  if (has_gap) return;  // Only the snapshot helps.
   if (reply.accepted) {
-    if (progress->state == Progress::State::kProbe) {
+    if (progress->state != Progress::State::kReplicate) {
       progress->state = Progress::State::kReplicate;
       progress->probing = false;
     }
@@ -168,6 +179,7 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
     progress->counted = !reply.unsure;
     progress->commit_known = std::max(progress->commit_known, reply.commit);
     AdvanceCommit(now);
+    ContinueTransfer(now);
     return;
   }
   if (progress->state == Progress::State::kReplicate) {
@@ -200,6 +212,8 @@ void Raft::AdvanceCommit(MonotonicTime now) {
     const bool first = !serving();
     CommitTo(reached);
     if (first) FinishReads(now);
+    MaintainMembers(now);
+    if (role_ != Role::kPrimary) return;
   }
   everywhere_ = std::max(everywhere_, HeldByAll());
 }
@@ -207,9 +221,10 @@ void Raft::AdvanceCommit(MonotonicTime now) {
 LogIndex Raft::HeldByAll() const {
   LogIndex held = std::min(commit_, durable_);
   for (const auto& [id, progress] : progress_) {
+    if (progress.state == Progress::State::kSnapshot) continue;
     held = std::min(held, progress.counted ? progress.match : LogIndex());
   }
-  return held;
+  return std::min(held, kept_for_snapshots().value_or(held));
 }
 
 void Raft::CommitTo(LogIndex index) {
@@ -221,9 +236,12 @@ void Raft::RetryReplication(MonotonicTime now) {
   for (auto& [follower, progress] : progress_) {
     if (!progress.connected || progress.state == Progress::State::kSetAside) continue;
     if (progress.fetching) continue;
-    if (progress.next <= log_.base().index) continue;  // What it lacks was cut away.
     const bool overdue =
         progress.asked_at == kNever || now - progress.asked_at >= options_.retry_after;
+    if (progress.state == Progress::State::kSnapshot || progress.next <= log_.base().index) {
+      replicate_wanted_ = replicate_wanted_ || (overdue && !progress.snapshot_asked);
+      continue;
+    }
     if (progress.state == Progress::State::kProbe) {
       if (overdue && progress.probing) {
         progress.probing = false;
@@ -241,6 +259,86 @@ void Raft::RetryReplication(MonotonicTime now) {
       replicate_wanted_ = true;
     }
   }
+}
+
+// Snapshots.
+
+void Raft::OrderSnapshot(MonotonicTime now, ReplicaId follower, Progress& progress) {
+  if (progress.snapshot_asked) return;
+  const MonotonicTime failed = progress.snapshot_failed_at;
+  if (failed != kNever && now - failed < options_.retry_after) return;
+  // A replica is made only for a member that will stay one (protocols 6).
+  if (progress.creates && (members().joint() || commit_ < members().index)) return;
+  progress.snapshot_asked = true;
+  snapshots_.push_back({follower, progress.creates});
+}
+
+void Raft::OnSnapshotStarted(ReplicaId follower, LogIndex index) {
+  Progress* progress = FindProgress(follower);
+  if (progress != nullptr && progress->snapshot_asked) progress->snapshot_index = index;
+}
+
+void Raft::OnSnapshotSent(MonotonicTime now, ReplicaId follower, LogIndex index) {
+  Progress* progress = FindProgress(follower);
+  if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
+  progress->creates = false;
+  progress->heard_at = now;
+  progress->BecomeProbe();
+  progress->next = std::max(progress->next, index + 1);
+  progress->unanswered = false;
+  replicate_wanted_ = true;
+}
+
+void Raft::OnSnapshotFailed(MonotonicTime now, ReplicaId follower) {
+  Progress* progress = FindProgress(follower);
+  if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
+  progress->BecomeSnapshot(progress->creates);
+  progress->snapshot_failed_at = now;
+  progress->asked_at = now;
+}
+
+std::optional<LogIndex> Raft::kept_for_snapshots() const {
+  std::optional<LogIndex> kept;
+  for (const auto& [id, progress] : progress_) {
+    if (progress.state != Progress::State::kSnapshot || progress.snapshot_index == LogIndex())
+      continue;
+    kept = std::min(kept.value_or(progress.snapshot_index), progress.snapshot_index);
+  }
+  return kept;
+}
+
+void Raft::OnAbsent(ReplicaId member, Incarnation incarnation) {
+  Progress* progress = FindProgress(member);
+  if (progress == nullptr) return;
+  // Absent is also what is still to be made: but a directory that came in place of the member's
+  // will never have that replica.
+  const bool is_being_made = progress->state == Progress::State::kSnapshot && progress->creates;
+  if (is_being_made && incarnation == IncarnationOf(member)) return;
+  progress->absent_as = incarnation;
+}
+
+bool Raft::OnSnapshotOffered(MonotonicTime now, ReplicaId from, Term term) {
+  if (term > this->term()) BecomeFollower(now, term, from);
+  if (term < this->term() || role_ == Role::kPrimary) return false;
+  HeardOfPrimary(now, from);
+  return true;
+}
+
+bool Raft::WantsSnapshot(LogIndex index, Term term) const {
+  return index > commit_ && log_.TermAt(index) != std::optional<Term>(term);
+}
+
+void Raft::OnSnapshotInstalled(const LogBase& base) {
+  RF_CHECK(role_ != Role::kPrimary && WantsSnapshot(base.index, base.term))
+      << "snapshot at " << base.index << ", committed " << commit_;
+  log_ = Log(base, base.index, {}, {});
+  new_base_ = base;
+  unstored_.clear();
+  for (Storing& storing : storing_) storing.last = std::min(storing.last, base.index);
+  commit_ = base.index;
+  applied_ = base.index;
+  durable_ = base.index;  // What says so to others waits for the sync of the base.
+  if (primary_ != ReplicaId()) AcceptUpTo(base.index);
 }
 
 void Raft::EvictCache() {
@@ -321,8 +419,8 @@ void Raft::AcceptUpTo(LogIndex match) {
   SendAfterSync(primary_, reply);
 }
 
-void Raft::BecomeSureIfCaughtUp() {
-  if (!unsure() || role_ != Role::kFollower || !sure_at_) return;
+void Raft::BecomeSureIfCaughtUp(MonotonicTime now) {
+  if (!unsure() || role_ != Role::kFollower || !sure_at_ || now < sure_from_) return;
   if (matched_ < *sure_at_ || durable_ < *sure_at_) return;
   hard_state_.unsure = false;
   // A vote given in this term and forgotten must not be given again, and nobody but the primary can

@@ -15,16 +15,24 @@ struct Member {
   ReplicaId id;
   NodeId node;
   Incarnation incarnation;
+  /// A learner that the primary makes a voter, by itself, once it has caught up.
+  bool promote = false;
 
   bool operator==(const Member&) const = default;
 };
 
 /// Who takes part. `outgoing` is non-empty only while joint (Raft thesis, section 4.3): then every
-/// decision needs a majority of `voters` and one of `outgoing`. Learners count for nothing.
+/// decision needs a majority of `voters` and one of `outgoing`. Learners count for nothing; one
+/// whose node still has an outgoing replica takes part only once the joint configuration is left.
 struct Members {
   std::vector<Member> voters;
   std::vector<Member> outgoing;
   std::vector<Member> learners;
+  /// The highest id that a member of this shard ever had. Never decreases.
+  ReplicaId newest_id;
+  /// The log entry that brought these members: what a change of them is fenced by (protocols 6). 0
+  /// for the first ones.
+  LogIndex index;
 
   [[nodiscard]] bool joint() const { return !outgoing.empty(); }
   bool operator==(const Members&) const = default;
@@ -33,7 +41,8 @@ struct Members {
 enum class EntryKind : std::uint8_t {
   kNoop = 0,     ///< A new primary's first entry.
   kCommand = 1,  ///< For the state machine.
-  kMembers = 2,  ///< A change of members, in force as soon as it is in the log.
+  /// A change of members (raft/members.h), in force as soon as it is in the log.
+  kMembers = 2,
 };
 
 struct Entry {
@@ -56,6 +65,8 @@ struct HardState {
   /// stays so, over restarts, until it has caught up from a primary elected without it (protocols
   /// 4).
   bool unsure = false;
+  /// Which member this replica is. Does not change.
+  ReplicaId self = {};
 
   bool operator==(const HardState&) const = default;
 };

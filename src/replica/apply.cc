@@ -76,7 +76,7 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
   auto work = std::make_shared<Work>();
   work->entries = std::move(entries);
   host_->RunInPool(
-      [this, work, first, last] {
+      [this, self = shared_from_this(), work, first, last] {
         if (work->entries.empty()) {
           auto read = log_->Read(shard_, first, last, kApplyBytesMax);
           if (!read.ok()) {
@@ -87,13 +87,14 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
         }
         work->applied = machine_->Apply(work->entries, /*may_wait=*/true);
       },
-      [this, work] {
+      [this, self = shared_from_this(), work] {
         if (!work->applied.ok()) {
           host_->OnFatal(work->applied.status());
           return;
         }
         applying_in_pool_ = false;
         OnAppliedEntries(*work->applied);
+        InstallImport();
         host_->Wake(this);
       });
 }

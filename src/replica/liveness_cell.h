@@ -27,6 +27,10 @@ class LivenessCell {
            follows_node_.load() == primary.value() && follows_term_.load() == term.value();
   }
 
+  /// This node's replica of the shard; 0: it has none.
+  void PublishReplica(ReplicaId id) { replica_.store(id.value()); }
+  [[nodiscard]] ReplicaId replica() const { return ReplicaId(replica_.load()); }
+
   /// The replica's current term, for a primary that is behind it. Never decreases.
   void PublishTerm(Term term) { term_.store(term.value(), std::memory_order_relaxed); }
   [[nodiscard]] Term term() const { return Term(term_.load(std::memory_order_relaxed)); }
@@ -36,6 +40,7 @@ class LivenessCell {
   [[nodiscard]] NodeId primary() const { return NodeId(primary_.load(std::memory_order_relaxed)); }
 
  private:
+  std::atomic<std::uint32_t> replica_{0};
   std::atomic<std::uint64_t> follows_term_{0};
   std::atomic<std::uint32_t> follows_node_{0};
   std::atomic<std::uint64_t> term_{0};

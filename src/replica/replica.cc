@@ -7,24 +7,37 @@
 #include "raft/quorum.h"
 
 namespace ringfort::replica {
+namespace {
+
+// Those who ask without being known here: a few candidates at most.
+constexpr std::size_t kStrangersMax = 16;
+
+}  // namespace
 
 Replica::Replica(ReplicaOptions options, ShardId shard, ReplicaId self,
                  storage::Generation generation, raft::Restored restored,
                  std::shared_ptr<storage::ShardData> data, std::unique_ptr<StateMachine> machine,
-                 storage::LogStore* log, LivenessCell* cell, Host* host, Random random)
+                 storage::LogStore* log, storage::ShardStore* store, LivenessCell* cell, Host* host,
+                 Random random)
     : options_(options),
       shard_(shard),
       generation_(generation),
-      raft_(options.raft, self, std::move(restored), random, host->Now()),
+      raft_(options.raft, self, std::move(restored), random.Fork(), host->Now()),
       data_(std::move(data)),
       machine_(std::move(machine)),
       log_(log),
+      store_(store),
       cell_(cell),
       host_(host),
+      random_(random),
+      receiver_(MakeReceiver()),
+      last_generation_(generation),
       session_time_(machine_->session_time()),
       session_count_(machine_->session_count()) {
   RF_CHECK(machine_->applied().index == raft_.applied());
+  cell_->Publish(Term(), NodeId());
   cell_->PublishTerm(raft_.term());
+  cell_->PublishReplica(self);
 }
 
 NodeId Replica::NodeOf(ReplicaId id) const {
@@ -32,7 +45,22 @@ NodeId Replica::NodeOf(ReplicaId id) const {
   raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
     if (member.id == id) node = member.node;
   });
-  return node;
+  if (node != NodeId()) return node;
+  const auto stranger = strangers_.find(id);
+  return stranger == strangers_.end() ? NodeId() : stranger->second;
+}
+
+ReplicaId Replica::ReplicaOf(const env::PeerIdentity& peer) const {
+  ReplicaId id;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.node == peer.node && member.incarnation == peer.incarnation) id = member.id;
+  });
+  return id;
+}
+
+const raft::Progress* Replica::ProgressOf(ReplicaId id) const {
+  const auto found = raft_.progress().find(id);
+  return found == raft_.progress().end() ? nullptr : &found->second;
 }
 
 ReplicaId Replica::ReplicaOn(NodeId node) const {
@@ -53,13 +81,29 @@ std::vector<NodeId> Replica::PeerNodes() const {
 
 // Events.
 
-void Replica::Receive(const raft::Message& message, MonotonicTime now) {
+void Replica::Receive(const env::PeerIdentity& from, const raft::Message& message,
+                      MonotonicTime now) {
+  bool known = false;
+  bool genuine = true;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.id != message.from) return;
+    known = true;
+    genuine = member.node == from.node && member.incarnation == from.incarnation;
+  });
+  if (!genuine) return;
+  if (!known) {
+    if (strangers_.size() >= kStrangersMax) strangers_.clear();
+    strangers_[message.from] = from.node;
+  }
   raft_.Step(now, message);
   host_->Wake(this);
 }
 
 void Replica::Tick(MonotonicTime now) {
+  if (stopped_) return;
   raft_.Tick(now);
+  TurnSenders();
+  receiver_->Tick();
   if (requests_expired_at_ == kNever ||
       now - requests_expired_at_ > std::chrono::milliseconds(50)) {
     requests_expired_at_ = now;
@@ -68,27 +112,35 @@ void Replica::Tick(MonotonicTime now) {
   // A tick may end the role, or commit what nobody needs to be told of.
   const bool leads = raft_.role() == raft::Role::kPrimary;
   const bool applies = raft_.applicable() > raft_.applied() && !applying_in_pool_;
+  if (!write_mail_.empty()) host_->Wake(this);  // It waited for a transfer that may be over.
+  AskWhetherMember(now);
   if (raft_.HasReady() || applies || leads != leads_.has_value()) host_->Wake(this);
 }
 
 void Replica::OnHeartbeat(NodeId primary, Term term, MonotonicTime now) {
-  raft_.OnHeartbeat(now, ReplicaOn(primary), term);
+  if (NodeOf(raft_.primary()) == primary) raft_.OnHeartbeat(now, raft_.primary(), term);
 }
 
-void Replica::OnPromise(NodeId from, Term term, MonotonicTime sent_at, MonotonicTime now) {
-  raft_.OnPromise(now, ReplicaOn(from), term, sent_at);
+void Replica::OnPromise(const env::PeerIdentity& from, Term term, MonotonicTime sent_at,
+                        MonotonicTime now) {
+  raft_.OnPromise(now, ReplicaOf(from), term, sent_at);
 }
 
-void Replica::OnNamed(NodeId from, Term term, MonotonicTime now) {
-  raft_.OnNamed(now, ReplicaOn(from), term);
+void Replica::OnNamed(const env::PeerIdentity& from, Term term, ReplicaId hosted,
+                      MonotonicTime sent_at, MonotonicTime now) {
+  // An older replica than the member, or none: the member is not there. (What was said before it
+  // was made may come after the news that it was.)
+  if (const ReplicaId member = ReplicaOn(from.node); hosted < member) {
+    if (sent_at > made_follower_at_) raft_.OnAbsent(member, from.incarnation);
+  } else {
+    raft_.OnNamed(now, ReplicaOf(from), term);
+  }
   host_->Wake(this);
 }
 
 void Replica::OnNodeGone(NodeId node, MonotonicTime now) {
-  const ReplicaId id = ReplicaOn(node);
-  if (id == ReplicaId()) return;
-  raft_.OnGone(id);
-  if (id != raft_.primary()) return;
+  if (const ReplicaId id = ReplicaOn(node); id != ReplicaId()) raft_.OnGone(id);
+  if (raft_.primary() == ReplicaId() || NodeOf(raft_.primary()) != node) return;
   raft_.OnPrimaryGone(now);
   host_->WakeAt(this, raft_.next_wakeup());
 }
@@ -101,6 +153,9 @@ void Replica::OnUnlisted(NodeId node, Term term, MonotonicTime now) {
 
 void Replica::OnNodeConnected(NodeId node, MonotonicTime now) {
   raft_.OnConnected(now, ReplicaOn(node));
+  if (const auto sender = senders_.find(ReplicaOn(node)); sender != senders_.end()) {
+    sender->second->OnConnected();
+  }
   host_->Wake(this);
 }
 
@@ -109,11 +164,17 @@ void Replica::StepDown(MonotonicTime now) {
   host_->Wake(this);
 }
 
-void Replica::CutLog(LogIndex flushed) {
-  const LogIndex cut = std::min({flushed, raft_.everywhere(), raft_.applied()});
+void Replica::CutLog(LogIndex flushed, bool pressed) {
+  LogIndex cut = std::min(flushed, raft_.applied());
+  if (pressed) {
+    cut = std::min(cut, raft_.kept_for_snapshots().value_or(cut));
+  } else {
+    cut = std::min(cut, raft_.everywhere());
+  }
   if (cut <= raft_.log().base().index) return;
   raft_.Cut(cut);
-  log_->Cut(shard_, cut, raft_.log().base().term, raft_.members());
+  const raft::LogBase& base = raft_.log().base();
+  log_->Cut(shard_, base.index, base.term, base.members);
 }
 
 void Replica::OnStored(std::uint64_t persist_id, MonotonicTime now) {
@@ -126,6 +187,7 @@ void Replica::OnStored(std::uint64_t persist_id, MonotonicTime now) {
     after_sync_.pop_front();
   }
   raft_.OnPersisted(now, done);
+  FinishInstall(persist_id);
   host_->Wake(this);
 }
 
@@ -156,21 +218,32 @@ void Replica::PublishFollows() {
   if (follows == published_follow_ && node == followed_node_) return;
   cell_->Publish(node == NodeId() ? Term() : follows.value_or(Term()), node);
   // Only now, after the mark: what was promised to the primary before.
-  if (followed_node_ != NodeId()) raft_.ExtendBound(host_->PromisedUntil(followed_node_));
+  if (followed_node_ != NodeId()) {
+    raft_.ExtendBound(host_->PromisedUntil(followed_node_), followed_id_,
+                      published_follow_.value_or(Term()));
+  }
   published_follow_ = follows;
   followed_node_ = node;
+  followed_id_ = raft_.primary();
 }
 
 void Replica::PublishRole(MonotonicTime now) {
   cell_->PublishPrimary(NodeOf(raft_.primary()));
   const bool leads = raft_.role() == raft::Role::kPrimary;
   const std::optional<Term> now_leads = leads ? std::optional(raft_.term()) : std::nullopt;
-  if (now_leads == leads_) return;
-  if (leads_) FailPending();
-  leads_ = now_leads;
+  const std::pair members(raft_.members().index, raft_.members().joint());
+  if (now_leads == leads_ && (!leads_ || members == published_members_)) return;
+  if (now_leads != leads_) {
+    if (leads_) FailPending();
+    leads_ = now_leads;
+    if (leads_) {
+      handed_to_ = ReplicaId();
+      last_stamp_ = std::max(last_stamp_, session_time_);
+      stamped_at_ = now;
+    }
+  }
+  published_members_ = members;
   if (leads_) {
-    last_stamp_ = std::max(last_stamp_, session_time_);
-    stamped_at_ = now;
     for (const NodeId node : PeerNodes()) {
       if (host_->IsGone(node)) raft_.OnGone(ReplicaOn(node));
     }
@@ -181,17 +254,25 @@ void Replica::PublishRole(MonotonicTime now) {
 void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
   const bool stores = ready.stores();
   std::move(ready.messages.begin(), ready.messages.end(), std::back_inserter(outbox_));
+  if (ready.base) replaced_->persist_id = ready.persist_id;
   if (stores) {
     storage::LogUpdate update;
     update.shard = shard_;
+    update.base = std::move(ready.base);
     update.hard_state = ready.hard_state;
     update.generation = generation_;
     update.entries = std::move(ready.entries);
     effects->updates.push_back(std::move(update));
-    effects->stored.push_back({this, ready.persist_id});
+    effects->stored.push_back({shared_from_this(), ready.persist_id});
   }
   for (const raft::Fetch& fetch : ready.fetches) Fetch(fetch);
+  for (const raft::SnapshotOrder& order : ready.snapshots) SendSnapshot(order);
   for (const raft::ReadyRead& read : ready.reads) {
+    if (const auto orphan = orphans_.find(read.id); orphan != orphans_.end()) {
+      AnswerOrphan(orphan->second.first, orphan->second.second);
+      orphans_.erase(orphan);
+      continue;
+    }
     const auto found = unconfirmed_reads_.find(read.id);
     if (found == unconfirmed_reads_.end()) continue;
     unconfirmed_count_ -= found->second.size();
@@ -212,11 +293,11 @@ void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
 void Replica::Fetch(const raft::Fetch& fetch) {
   auto entries = std::make_shared<std::vector<raft::Entry>>();
   host_->RunInPool(
-      [this, fetch, entries] {
+      [this, self = shared_from_this(), fetch, entries] {
         auto read = log_->Read(shard_, fetch.first, fetch.last, options_.raft.append_bytes_max);
         if (read.ok()) *entries = *std::move(read);
       },
-      [this, fetch, entries] {
+      [this, self = shared_from_this(), fetch, entries] {
         raft_.OnFetched(host_->Now(), fetch.follower, std::move(*entries));
         host_->Wake(this);
       });
@@ -235,6 +316,7 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const 
   status->set_shard(shard_.value());
   const Role role = raft_.role();
   status->set_role(role == Role::kPrimary    ? proto::ReplicaStatus::PRIMARY
+                   : !raft_.MayVote()        ? proto::ReplicaStatus::LEARNER
                    : role == Role::kFollower ? proto::ReplicaStatus::FOLLOWER
                                              : proto::ReplicaStatus::CANDIDATE);
   status->set_term(raft_.term().value());
@@ -252,6 +334,7 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const 
     proto::FollowerLag* lag = status->add_followers();
     lag->set_node(NodeOf(id).value());
     lag->set_match(progress.match.value());
+    lag->set_learner(!raft::IsVoter(raft_.members(), id));
     lag->set_lag_entries(raft_.log().last_index() - progress.match);
     lag->set_alive(progress.heard_at != kNever &&
                    now - progress.heard_at < options_.raft.election_timeout);

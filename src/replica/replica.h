@@ -18,10 +18,14 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "env/loop.h"
+#include "env/transport.h"
 #include "raft/raft.h"
 #include "replica/liveness_cell.h"
+#include "replica/snapshot_receiver.h"
+#include "replica/snapshot_sender.h"
 #include "replica/state_machine.h"
 #include "ringfort/client.pb.h"
+#include "ringfort/peer.pb.h"
 #include "storage/disk_room.h"
 #include "storage/log_store.h"
 #include "storage/shard_store.h"
@@ -51,7 +55,7 @@ struct Effects {
   std::vector<storage::LogUpdate> updates;
   /// Whom to tell by OnStored once `updates` are synced.
   struct Stored {
-    Replica* replica;
+    std::shared_ptr<Replica> replica;
     std::uint64_t persist_id;
   };
   std::vector<Stored> stored;
@@ -75,8 +79,21 @@ class Host {
   [[nodiscard]] virtual bool IsGone(NodeId node) const = 0;
   /// The room on the node's disks, as far as is known.
   [[nodiscard]] virtual storage::DiskRoom RoomOf(NodeId node) const = 0;
-  /// The replica now leads in `term`, or no longer leads (none).
+  /// The room on this node's own disk.
+  [[nodiscard]] virtual storage::DiskRoom OwnRoom() const = 0;
+  /// The replica now leads in `term`, or no longer leads (none); or its members are others.
   virtual void OnLeads(ShardId shard, std::optional<Term> term) = 0;
+  /// Sends a message that is no Raft message. Best effort.
+  virtual bool Send(NodeId to, const proto::PeerMessage& message) = 0;
+  virtual void SendToAll(const proto::PeerMessage& message) = 0;
+  /// The replica is to be destroyed: it is no member any more, or its data are damaged. Perhaps
+  /// from within a call on it.
+  virtual void OnRemoved(Replica* replica, const std::string& why) = 0;
+  /// These data are no replica's any more; `readers` may still use them.
+  virtual void DropData(storage::ShardStore::Name name,
+                        std::weak_ptr<storage::ShardData> readers) = 0;
+  /// Takes bytes from the node's budget for snapshots: how long to wait before they are sent.
+  virtual Duration TakeSnapshotBytes(std::size_t bytes) = 0;
   /// Nobody knows what the disk kept: the node must stop.
   virtual void OnFatal(const Status& status) = 0;
 };
@@ -86,35 +103,61 @@ struct ReplicaOptions {
   /// Client writes that wait for their outcome, in bytes, and reads that wait, as a number.
   std::size_t write_bytes_max = std::size_t{64} << 20;
   std::size_t waiting_reads_max = 65536;
+  SnapshotTuning snapshot;
 };
 
-class Replica {
+/// Held by its host, and by whatever is under way for it in the pool or on the disk.
+class Replica : public std::enable_shared_from_this<Replica> {
  public:
   /// `restored.applied` must be `data`'s applied mark.
   Replica(ReplicaOptions options, ShardId shard, ReplicaId self, storage::Generation generation,
           raft::Restored restored, std::shared_ptr<storage::ShardData> data,
-          std::unique_ptr<StateMachine> machine, storage::LogStore* log, LivenessCell* cell,
-          Host* host, Random random);
+          std::unique_ptr<StateMachine> machine, storage::LogStore* log, storage::ShardStore* store,
+          LivenessCell* cell, Host* host, Random random);
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;
 
   // Events. Each may ask the host for a turn.
 
   void Submit(Request request);
-  void Receive(const raft::Message& message, MonotonicTime now);
+  void Receive(const env::PeerIdentity& from, const raft::Message& message, MonotonicTime now);
   void OnStored(std::uint64_t persist_id, MonotonicTime now);
   void Tick(MonotonicTime now);
   void OnHeartbeat(NodeId primary, Term term, MonotonicTime now);
-  void OnPromise(NodeId from, Term term, MonotonicTime sent_at, MonotonicTime now);
-  void OnNamed(NodeId from, Term term, MonotonicTime now);
+  void OnPromise(const env::PeerIdentity& from, Term term, MonotonicTime sent_at,
+                 MonotonicTime now);
+  /// That node does not follow: its replica `hosted`, 0 for none, is in `term`, it said to the
+  /// heartbeat of `sent_at`.
+  void OnNamed(const env::PeerIdentity& from, Term term, ReplicaId hosted, MonotonicTime sent_at,
+               MonotonicTime now);
+  /// A replica that hears no primary asks whether it is still a member; a primary says that it is
+  /// not (protocols 6).
+  void OnOrphanQuestion(NodeId from, ReplicaId orphan, MonotonicTime now);
+  void OnOrphanAnswer(ReplicaId orphan);
+  /// A part of a snapshot for this replica, or the answer to one that it sends.
+  void OnSnapshot(const env::PeerIdentity& from, proto::SnapshotMessage message);
   /// The node's process is gone.
   void OnNodeGone(NodeId node, MonotonicTime now);
   /// The node led this shard in `term` and no longer lists it.
   void OnUnlisted(NodeId node, Term term, MonotonicTime now);
   void OnNodeConnected(NodeId node, MonotonicTime now);
   void StepDown(MonotonicTime now);
-  /// The data up to `flushed` is in files: forgets the log up to there, as far as nobody needs it.
-  void CutLog(LogIndex flushed);
+  /// The data up to `flushed` is in files: forgets the log up to there, as far as no member needs
+  /// it. `pressed`: there is no room for those who lag, they will get a snapshot.
+  void CutLog(LogIndex flushed, bool pressed);
+
+  // What operators, and a node that stops, ask for.
+
+  /// Hands the role over to the replica on that node; see raft::Raft::TransferTo.
+  Status TransferTo(NodeId node, MonotonicTime now);
+  /// Hands the role over to whoever keeps up best, of the nodes that may lead. True: it is under
+  /// way, or there is no role to hand over.
+  bool HandOver(const std::function<bool(NodeId)>& may_lead, MonotonicTime now);
+  /// See raft::Raft::ChangeMembers.
+  Result<LogIndex> ChangeMembers(const raft::MembersChange& change, MonotonicTime now);
+  /// Whether this replica leads, and without that node's replica no majority of voters is connected
+  /// and caught up.
+  [[nodiscard]] bool Needs(NodeId node) const;
 
   /// Does what is to be done. The host calls it after Wake, and carries out the effects.
   void Turn(Effects* effects);
@@ -125,9 +168,13 @@ class Replica {
 
   [[nodiscard]] ShardId shard() const { return shard_; }
   [[nodiscard]] const raft::Raft& raft() const { return raft_; }
-  [[nodiscard]] storage::ShardData& data() { return *data_; }
-  /// Whether that member is the replica on that node.
-  [[nodiscard]] bool IsOn(ReplicaId member, NodeId node) const { return ReplicaOn(node) == member; }
+  [[nodiscard]] const std::shared_ptr<storage::ShardData>& data() const { return data_; }
+  [[nodiscard]] ReplicaId self() const { return raft_.self(); }
+  [[nodiscard]] storage::Generation generation() const { return generation_; }
+  /// Nothing is under way: until an event comes it needs no turn and no tick.
+  [[nodiscard]] bool IsSilent() const;
+  /// Where the member is, or a stranger that was heard of; 0: nobody knows.
+  [[nodiscard]] NodeId NodeOf(ReplicaId id) const;
   /// The nodes of the other members.
   [[nodiscard]] std::vector<NodeId> PeerNodes() const;
   void FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const;
@@ -153,8 +200,25 @@ class Replica {
   void CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects);
   void Fetch(const raft::Fetch& fetch);
   void SendOutbox(Effects* effects);
-  [[nodiscard]] NodeId NodeOf(ReplicaId id) const;
+  // members.cc: who takes part, and who no longer does.
+  void AskWhetherMember(MonotonicTime now);
+  void AnswerOrphan(NodeId node, ReplicaId orphan);
+
   [[nodiscard]] ReplicaId ReplicaOn(NodeId node) const;
+  /// 0 where another directory than that one was the member.
+  [[nodiscard]] ReplicaId ReplicaOf(const env::PeerIdentity& peer) const;
+  [[nodiscard]] const raft::Progress* ProgressOf(ReplicaId id) const;
+
+  // snapshots.cc
+  RunInPool PoolDoor();
+  bool SendSnapshot(NodeId to, proto::SnapshotMessage message);
+  void SendSnapshot(const raft::SnapshotOrder& order);
+  void OnSnapshotDone(ReplicaId follower, const Status& status, const raft::LogBase& base);
+  void TurnSenders();
+  std::unique_ptr<SnapshotReceiver> MakeReceiver();
+  void OpenImported(const raft::LogBase& base, storage::Generation generation);
+  void InstallImport();
+  void FinishInstall(std::uint64_t stored);
 
   // requests.cc: clients.
   void ProposeWrites(MonotonicTime now);
@@ -175,23 +239,60 @@ class Replica {
 
   const ReplicaOptions options_;
   const ShardId shard_;
-  const storage::Generation generation_;
+  storage::Generation generation_;
   raft::Raft raft_;
   std::shared_ptr<storage::ShardData> data_;
   /// On the loop, or on the pool while applying_in_pool_.
   std::unique_ptr<StateMachine> machine_;
   storage::LogStore* log_;
+  storage::ShardStore* store_;
   LivenessCell* cell_;
   Host* host_;
+  Random random_;
 
   // What was published last.
   std::optional<Term> published_follow_;
   NodeId followed_node_;
+  ReplicaId followed_id_;
   std::optional<Term> leads_;
+  /// Members::index of the members that the host knows, and whether they were joint.
+  std::pair<LogIndex, bool> published_members_;
+
+  /// Where those came from who are no members as far as is known here: an answer goes there.
+  std::map<ReplicaId, NodeId> strangers_;
+  /// Orphans that wait for a ReadIndex round, by its id.
+  std::map<std::uint64_t, std::pair<NodeId, ReplicaId>> orphans_;
+  /// Since when no primary was heard of; and when that was last asked about.
+  MonotonicTime alone_since_ = kNever;
+  MonotonicTime asked_membership_at_ = kNever;
+  /// To whom the role was handed over last: a hint for clients.
+  ReplicaId handed_to_;
 
   // Waiting for a sync, in order; and then to be sent.
   std::deque<AfterSync> after_sync_;
   std::vector<raft::Message> outbox_;
+
+  // Snapshots on their way to followers.
+  std::map<ReplicaId, std::unique_ptr<SnapshotSender>> senders_;
+  std::unique_ptr<SnapshotReceiver> receiver_;
+  storage::Generation last_generation_;
+  /// When a follower was last made by a snapshot.
+  MonotonicTime made_follower_at_ = kNever;
+  /// Received and open; waits until nothing is applied in the pool.
+  struct Import {
+    raft::LogBase base;
+    storage::Generation generation;
+    std::shared_ptr<storage::ShardData> data;
+    std::unique_ptr<StateMachine> machine;
+  };
+  std::unique_ptr<Import> import_;
+  /// The data before: dropped once the new base is synced, with this persist id.
+  struct Replaced {
+    storage::ShardStore::Name name;
+    std::weak_ptr<storage::ShardData> data;
+    std::uint64_t persist_id = 0;
+  };
+  std::optional<Replaced> replaced_;
 
   // Client requests: not yet looked at,
   std::vector<Request> write_mail_;

@@ -83,8 +83,8 @@ void Replica::Submit(Request request) {
 proto::Response Replica::NotPrimary(Effect effect) const {
   proto::Response response = ErrorResponse(
       Status(Code::kNotPrimary, "this node does not lead the shard (ask its primary)", effect));
-  const NodeId hint = NodeOf(raft_.primary());
-  if (raft_.HasLivePrimary(host_->Now()) && raft_.primary() != raft_.self()) {
+  const bool live = raft_.HasLivePrimary(host_->Now()) && raft_.primary() != raft_.self();
+  if (const NodeId hint = NodeOf(live ? raft_.primary() : handed_to_); hint != NodeId()) {
     response.mutable_error()->set_primary_hint(hint.value());
   }
   return response;
@@ -101,7 +101,7 @@ storage::DiskRoom Replica::Room() const {
   const DiskRoom theirs = majority_has(DiskRoom::kEnough) ? DiskRoom::kEnough
                           : majority_has(DiskRoom::kFull) ? DiskRoom::kFull
                                                           : DiskRoom::kExhausted;
-  return std::max(theirs, host_->RoomOf(NodeOf(raft_.self())));
+  return std::max(theirs, host_->OwnRoom());
 }
 
 std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
@@ -121,7 +121,8 @@ std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
 }
 
 void Replica::ProposeWrites(MonotonicTime now) {
-  if (write_mail_.empty()) return;
+  // While the role is handed over they wait: in a moment the successor is known.
+  if (write_mail_.empty() || raft_.transferring_to()) return;
   std::vector<Request> requests;
   requests.swap(write_mail_);
   std::vector<SharedBytes> commands;
@@ -138,7 +139,7 @@ void Replica::ProposeWrites(MonotonicTime now) {
     if (room == storage::DiskRoom::kExhausted ||
         (room == storage::DiskRoom::kFull && Puts(request.body))) {
       write_bytes_ -= bytes;
-      const bool own = host_->RoomOf(NodeOf(raft_.self())) == room;
+      const bool own = host_->OwnRoom() == room;
       request.reply(ErrorResponse(DiskFull(own, room)));
       continue;
     }
@@ -192,6 +193,10 @@ void Replica::FinishReads(MonotonicTime now) {
 }
 
 void Replica::AnswerNow(Request request) {
+  if (!raft_.MayVote()) {
+    request.reply(NotPrimary(Effect::kNotApplied));  // A learner may have nothing yet.
+    return;
+  }
   proto::Response response;
   const Status status = AnswerRead(*data_, request.body, storage::ReadDepth::kMemory, &response);
   if (status.ok()) {
@@ -210,12 +215,12 @@ void Replica::AnswerNow(Request request) {
   auto slow = std::make_shared<Slow>();
   slow->request = std::move(request);
   host_->RunInPool(
-      [this, slow] {
+      [data = data_, slow] {
         const Status read =
-            AnswerRead(*data_, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
+            AnswerRead(*data, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
         if (!read.ok()) slow->response = ErrorResponse(read);
       },
-      [this, slow] {
+      [this, self = shared_from_this(), slow] {
         --reads_in_pool_;
         slow->request.reply(std::move(slow->response));
       });
@@ -236,6 +241,7 @@ void Replica::FailPending() {
   }
   unconfirmed_reads_.clear();
   unconfirmed_count_ = 0;
+  orphans_.clear();
 }
 
 void Replica::Stop() {
@@ -247,6 +253,9 @@ void Replica::Stop() {
   write_mail_.clear();
   read_mail_.clear();
   waiting_reads_.clear();
+  senders_.clear();
+  receiver_.reset();
+  import_.reset();
 }
 
 void Replica::ExpireRequests(MonotonicTime now) {

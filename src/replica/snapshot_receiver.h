@@ -65,6 +65,8 @@ class SnapshotReceiver {
   void OnInstalled(const Status& status);
   /// Now and then: forgets a transfer that nobody goes on with.
   void Tick();
+  /// There is no transfer in hand.
+  [[nodiscard]] bool idle() const { return transfer_ == nullptr; }
 
  private:
   struct Transfer {

@@ -14,8 +14,8 @@ namespace ringfort::rocks {
 /// answers. Thread-safe.
 class DurableLinks : public rocksdb::FileSystemWrapper {
  public:
-  DurableLinks(std::shared_ptr<rocksdb::FileSystem> base, std::string dir)
-      : FileSystemWrapper(std::move(base)), dir_(std::move(dir)) {}
+  DurableLinks(const std::shared_ptr<rocksdb::FileSystem>& base, std::string dir)
+      : FileSystemWrapper(base), dir_(std::move(dir)) {}
 
   [[nodiscard]] const char* Name() const override { return "ringfort.DurableLinks"; }
   rocksdb::IOStatus LinkFile(const std::string& from, const std::string& to,

@@ -109,6 +109,7 @@ node::NodeOptions Server::MakeNodeOptions() const {
   options.liveness.interval = flags_.heartbeat_interval;
   options.shard_loop.stall_max = flags_.election_timeout;
   options.log_keeper.log_bytes_max = flags_.log_bytes;
+  options.snapshot_bytes_per_second = flags_.snapshot_bytes_per_second;
   return options;
 }
 
@@ -187,6 +188,11 @@ Status Server::OpenNode(ring::ClusterConfig config) {
 }
 
 Server::~Server() {
+  if (node_ != nullptr) {
+    std::promise<void> left;
+    node_->Leave(flags_.stop_timeout, [&left] { left.set_value(); });
+    left.get_future().wait();
+  }
   if (listener_ != nullptr) listener_->StopAccepting();
   if (node_ != nullptr) {
     std::promise<void> stopped;
@@ -198,8 +204,14 @@ Server::~Server() {
   }
   if (links_ != nullptr) links_->Shutdown();
   log_.reset();  // Finishes what was handed in; its callbacks still find the loops.
-  pool_.reset();
-  for (const auto& loop : loops_) loop->Stop();
+  if (pool_ != nullptr) pool_->Stop();
+  // What the two have handed to the loops may hold data of the store: it goes first.
+  for (const auto& loop : loops_) {
+    std::promise<void> drained;
+    loop->Post([&drained] { drained.set_value(); });
+    drained.get_future().wait();
+    loop->Stop();
+  }
   node_.reset();
   links_.reset();
   listener_.reset();

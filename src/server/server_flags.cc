@@ -40,6 +40,8 @@ DEFINE_uint32(
     "for flushes, compactions and the log. At most a tenth of the disk is kept. At least "
     "three times --write_buffer_mb is good");
 DEFINE_uint32(log_mb, 512, "the replicated log is cut so that it stays below this, in MiB");
+DEFINE_uint64(snapshot_bytes_per_second, 64ULL << 20,
+              "all snapshots that this node sends together, in bytes a second; 0: no limit");
 DEFINE_uint32(log_segment_mb, 64, "one file of the log, in MiB, 1 to 4096");
 
 namespace ringfort::server {
@@ -51,7 +53,8 @@ const std::vector<const char*>& OwnFlags() {
       "durability",     "reads",          "io_threads",
       "lease_ms",       "heartbeat_ms",   "election_timeout_ms",
       "stop_timeout_s", "cache_mb",       "write_buffer_mb",
-      "log_mb",         "log_segment_mb", "disk_reserve_mb"};
+      "log_mb",         "log_segment_mb", "snapshot_bytes_per_second",
+      "disk_reserve_mb"};
   return names;
 }
 
@@ -173,6 +176,7 @@ Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   flags.disk_reserve_bytes = std::uint64_t{FLAGS_disk_reserve_mb} << 20;
   flags.log_bytes = std::uint64_t{FLAGS_log_mb} << 20;
   flags.log_segment_bytes = std::uint64_t{FLAGS_log_segment_mb} << 20;
+  flags.snapshot_bytes_per_second = FLAGS_snapshot_bytes_per_second;
   return flags;
 }
 

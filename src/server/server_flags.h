@@ -27,6 +27,7 @@ struct ServerFlags {
   std::uint64_t disk_reserve_bytes = 0;
   std::uint64_t log_bytes = 0;
   std::uint64_t log_segment_bytes = 0;
+  std::uint64_t snapshot_bytes_per_second = 0;
 };
 
 /// kInvalidArgument, in one line, for words that are wrong. Prints and exits with 0 on --help and

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "raft/members.h"
 
 namespace ringfort::wal {
 namespace {
@@ -15,39 +16,11 @@ constexpr std::uint32_t kBatchMagic = 0x31424652;  // "RFB1"
 constexpr std::size_t kSegmentChecksumAt = 56;
 constexpr std::size_t kBatchChecksumAt = 48;
 constexpr std::size_t kSequenceDigits = 20;
-constexpr std::size_t kMemberBytes = 24;
+constexpr std::size_t kHardStateBytes = 12;
 
 template <typename T>
 void StoreLittle(char* at, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<char>(value >> (8 * i));
-}
-
-void AppendMemberList(const std::vector<raft::Member>& list, std::string* out) {
-  AppendLittle(out, static_cast<std::uint32_t>(list.size()));
-  for (const raft::Member& member : list) {
-    AppendLittle(out, member.id.value());
-    AppendLittle(out, member.node.value());
-    AppendLittle(out, member.incarnation.high);
-    AppendLittle(out, member.incarnation.low);
-  }
-}
-
-bool TakeMemberList(std::string_view* bytes, std::vector<raft::Member>* out) {
-  if (bytes->size() < 4) return false;
-  const auto count = LoadLittle<std::uint32_t>(bytes->data());
-  bytes->remove_prefix(4);
-  if (bytes->size() / kMemberBytes < count) return false;
-  out->reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    raft::Member member;
-    member.id = ReplicaId(LoadLittle<std::uint32_t>(bytes->data()));
-    member.node = NodeId(LoadLittle<std::uint32_t>(bytes->data() + 4));
-    member.incarnation.high = LoadLittle<std::uint64_t>(bytes->data() + 8);
-    member.incarnation.low = LoadLittle<std::uint64_t>(bytes->data() + 16);
-    out->push_back(member);
-    bytes->remove_prefix(kMemberBytes);
-  }
-  return true;
 }
 
 }  // namespace
@@ -205,12 +178,12 @@ std::optional<Record> DecodeRecord(std::string_view bytes, std::uint64_t seed) {
 
 void AppendBasePayload(const BasePayload& payload, std::string* out) {
   AppendLittle(out, payload.generation.value());
-  AppendMembers(payload.members, out);
+  raft::AppendMembers(payload.members, out);
 }
 
 std::optional<BasePayload> DecodeBasePayload(std::string_view bytes) {
   if (bytes.size() < 8) return std::nullopt;
-  std::optional<raft::Members> members = DecodeMembers(bytes.substr(8));
+  std::optional<raft::Members> members = raft::DecodeMembers(bytes.substr(8));
   if (!members) return std::nullopt;
   return BasePayload{storage::Generation(LoadLittle<std::uint64_t>(bytes.data())),
                      std::move(*members)};
@@ -219,13 +192,15 @@ std::optional<BasePayload> DecodeBasePayload(std::string_view bytes) {
 void AppendHardStatePayload(const raft::HardState& state, std::string* out) {
   AppendLittle(out, state.vote.value());
   AppendLittle(out, static_cast<std::uint32_t>(state.unsure ? 1 : 0));
+  AppendLittle(out, state.self.value());
 }
 
 std::optional<raft::HardState> DecodeHardState(const Record& record) {
-  if (record.payload.size() < 8) return std::nullopt;
+  if (record.payload.size() < kHardStateBytes) return std::nullopt;
   const char* at = record.payload.data();
   return raft::HardState{record.term, ReplicaId(LoadLittle<std::uint32_t>(at)),
-                         LoadLittle<std::uint32_t>(at + 4) != 0};
+                         LoadLittle<std::uint32_t>(at + 4) != 0,
+                         ReplicaId(LoadLittle<std::uint32_t>(at + 8))};
 }
 
 void AppendStatePayload(const StatePayload& payload, std::string* out) {
@@ -233,37 +208,23 @@ void AppendStatePayload(const StatePayload& payload, std::string* out) {
   AppendLittle(out, payload.generation.value());
   AppendLittle(out, payload.base.index.value());
   AppendLittle(out, payload.base.term.value());
-  AppendMembers(payload.base.members, out);
+  raft::AppendMembers(payload.base.members, out);
 }
 
 std::optional<StatePayload> DecodeStatePayload(const Record& record) {
-  constexpr std::size_t kFixedBytes = 32;
+  constexpr std::size_t kFixedBytes = kHardStateBytes + 24;
   if (record.payload.size() < kFixedBytes) return std::nullopt;
-  std::optional<raft::Members> members = DecodeMembers(record.payload.substr(kFixedBytes));
+  std::optional<raft::Members> members = raft::DecodeMembers(record.payload.substr(kFixedBytes));
   if (!members) return std::nullopt;
   const char* at = record.payload.data();
   StatePayload payload;
   payload.hard_state = *DecodeHardState(record);
-  payload.generation = storage::Generation(LoadLittle<std::uint64_t>(at + 8));
-  payload.base.index = LogIndex(LoadLittle<std::uint64_t>(at + 16));
-  payload.base.term = Term(LoadLittle<std::uint64_t>(at + 24));
+  at += kHardStateBytes;
+  payload.generation = storage::Generation(LoadLittle<std::uint64_t>(at));
+  payload.base.index = LogIndex(LoadLittle<std::uint64_t>(at + 8));
+  payload.base.term = Term(LoadLittle<std::uint64_t>(at + 16));
   payload.base.members = std::move(*members);
   return payload;
-}
-
-void AppendMembers(const raft::Members& members, std::string* out) {
-  AppendMemberList(members.voters, out);
-  AppendMemberList(members.outgoing, out);
-  AppendMemberList(members.learners, out);
-}
-
-std::optional<raft::Members> DecodeMembers(std::string_view bytes) {
-  raft::Members members;
-  if (!TakeMemberList(&bytes, &members.voters)) return std::nullopt;
-  if (!TakeMemberList(&bytes, &members.outgoing)) return std::nullopt;
-  if (!TakeMemberList(&bytes, &members.learners)) return std::nullopt;
-  if (!bytes.empty()) return std::nullopt;
-  return members;
 }
 
 }  // namespace ringfort::wal

@@ -46,7 +46,7 @@
 
 namespace ringfort::wal {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::size_t kSegmentHeaderBytes = 4096;
 inline constexpr std::size_t kBatchHeaderBytes = 56;
 inline constexpr std::size_t kRecordHeaderBytes = 40;
@@ -96,7 +96,7 @@ std::optional<BatchHeader> DecodeBatchHeader(std::string_view bytes, const Segme
 
 enum class RecordType : std::uint8_t {
   kEntry = 1,      ///< payload: the entry's data
-  kHardState = 2,  ///< the hard state's term; payload: vote u32, unsure u32
+  kHardState = 2,  ///< the hard state's term; payload: vote, unsure, own id, u32 each
   kBase = 3,       ///< begins the shard anew; payload: BasePayload
   kCut = 4,        ///< moves the base up over stored entries; payload: members
   kState = 5,      ///< all of a shard's state, its last entry is `index`; payload: StatePayload
@@ -145,9 +145,5 @@ struct StatePayload {
 };
 void AppendStatePayload(const StatePayload& payload, std::string* out);
 std::optional<StatePayload> DecodeStatePayload(const Record& record);
-
-void AppendMembers(const raft::Members& members, std::string* out);
-/// None unless exactly all of `bytes` is a list of members.
-std::optional<raft::Members> DecodeMembers(std::string_view bytes);
 
 }  // namespace ringfort::wal

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "raft/members.h"
 #include "wal/log_state.h"
 
 namespace ringfort::wal {
@@ -32,7 +33,7 @@ void FillFromPayload(const Record& record, LogLine* line) {
       line->generation = payload->generation;
     }
   } else if (record.type == RecordType::kCut) {
-    if (auto members = DecodeMembers(record.payload)) line->base.members = std::move(*members);
+    if (auto members = raft::DecodeMembers(record.payload)) line->base.members = std::move(*members);
   } else if (record.type == RecordType::kState) {
     if (auto payload = DecodeStatePayload(record)) {
       line->hard_state = payload->hard_state;
@@ -82,6 +83,7 @@ std::string LogLine::ToString() const {
   }
   if (type == RecordType::kHardState || type == RecordType::kState) {
     text += Field("vote", hard_state.vote.value());
+    text += Field("replica", hard_state.self.value());
     if (hard_state.unsure) text += " unsure";
   }
   if (type == RecordType::kState) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "raft/members.h"
 
 namespace ringfort::wal {
 namespace {
@@ -120,7 +121,7 @@ Status ShardLog::CutTo(const Record& record) {
     return Unfit(
         record, "is not inside the shard's entries, which end at " + std::to_string(last_.value()));
   }
-  std::optional<raft::Members> members = DecodeMembers(record.payload);
+  std::optional<raft::Members> members = raft::DecodeMembers(record.payload);
   if (!members) return Unfit(record, "cannot be decoded");
   DropThrough(record.index);
   base_ = {record.index, record.term, std::move(*members)};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/members.h"
 #include "wal/entry_reader.h"
 #include "wal/recovery.h"
 
@@ -24,7 +25,7 @@ std::int64_t BoottimeNanos() {
 
 std::size_t MembersBytes(const raft::Members& members) {
   std::string bytes;
-  AppendMembers(members, &bytes);
+  raft::AppendMembers(members, &bytes);
   return bytes.size();
 }
 
@@ -290,7 +291,7 @@ Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts, bool 
   std::string payload;
   for (const auto& [shard, base] : cuts) {
     payload.clear();
-    AppendMembers(base.members, &payload);
+    raft::AppendMembers(base.members, &payload);
     batch_.Add({RecordType::kCut, {}, shard, base.term, base.index, payload});
     planned_[shard].base = base.index;
   }

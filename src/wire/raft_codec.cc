@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "raft/members.h"
 #include "wire/id_codec.h"
 
 namespace ringfort::wire {
@@ -60,6 +61,7 @@ void EncodeBody(const raft::VoteRequest& body, proto::RaftMessage* out) {
   to->set_pre_vote(body.pre_vote);
   to->set_last_index(body.last_index.value());
   to->set_last_term(body.last_term.value());
+  to->set_transfer_from(body.transfer_from.value());
 }
 
 void EncodeBody(const raft::VoteReply& body, proto::RaftMessage* out) {
@@ -106,6 +108,10 @@ void EncodeBody(const raft::ReadProbeReply& body, proto::RaftMessage* out) {
   out->mutable_read_probe_reply()->set_round(body.round);
 }
 
+void EncodeBody(const raft::TimeoutNow&, proto::RaftMessage* out) {
+  out->mutable_timeout_now();
+}
+
 Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
   raft::AppendRequest body;
   body.previous_index = LogIndex(in->previous_index());
@@ -130,6 +136,8 @@ Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
     if (from.kind() > static_cast<std::uint32_t>(raft::EntryKind::kMembers)) {
       return Bad("with an entry of unknown kind " + std::to_string(from.kind()));
     }
+    const bool members = from.kind() == static_cast<std::uint32_t>(raft::EntryKind::kMembers);
+    if (members && !raft::DecodeMembers(from.data())) return Bad("with members that are not read");
     index = LogIndex(from.index());
     term = Term(from.term());
     body.entries.push_back(
@@ -163,8 +171,8 @@ Result<raft::Body> DecodeBody(proto::RaftMessage* in) {
   switch (in->body_case()) {
     case proto::RaftMessage::kVoteRequest: {
       const proto::VoteRequest& from = in->vote_request();
-      return raft::Body(
-          raft::VoteRequest{from.pre_vote(), LogIndex(from.last_index()), Term(from.last_term())});
+      return raft::Body(raft::VoteRequest{from.pre_vote(), LogIndex(from.last_index()),
+                                          Term(from.last_term()), ReplicaId(from.transfer_from())});
     }
     case proto::RaftMessage::kVoteReply: return DecodeVoteReply(in->vote_reply());
     case proto::RaftMessage::kAppendRequest:
@@ -174,6 +182,7 @@ Result<raft::Body> DecodeBody(proto::RaftMessage* in) {
       return raft::Body(raft::ReadProbe{in->read_probe().round()});
     case proto::RaftMessage::kReadProbeReply:
       return raft::Body(raft::ReadProbeReply{in->read_probe_reply().round()});
+    case proto::RaftMessage::kTimeoutNow: return raft::Body(raft::TimeoutNow{});
     case proto::RaftMessage::BODY_NOT_SET: break;
   }
   return Bad("without a body that is known here");
@@ -185,6 +194,7 @@ void EncodeMember(const raft::Member& member, proto::Member* out) {
   out->set_replica(member.id.value());
   out->set_node(member.node.value());
   out->set_incarnation(EncodeId(member.incarnation));
+  out->set_promote(member.promote);
 }
 
 Result<raft::Member> DecodeMember(const proto::Member& in) {
@@ -192,7 +202,7 @@ Result<raft::Member> DecodeMember(const proto::Member& in) {
     return BadMembers("has one without a replica id or node");
   Result<Incarnation> incarnation = DecodeId<Incarnation>(in.incarnation(), "an incarnation");
   if (!incarnation.ok()) return incarnation.status();
-  return raft::Member{ReplicaId(in.replica()), NodeId(in.node()), *incarnation};
+  return raft::Member{ReplicaId(in.replica()), NodeId(in.node()), *incarnation, in.promote()};
 }
 
 void EncodeMembers(const raft::Members& members, proto::Members* out) {
@@ -200,6 +210,8 @@ void EncodeMembers(const raft::Members& members, proto::Members* out) {
   EncodeList(members.voters, out->mutable_voters());
   EncodeList(members.outgoing, out->mutable_outgoing());
   EncodeList(members.learners, out->mutable_learners());
+  out->set_newest_id(members.newest_id.value());
+  out->set_index(members.index.value());
 }
 
 Result<raft::Members> DecodeMembers(const proto::Members& in) {
@@ -209,6 +221,8 @@ Result<raft::Members> DecodeMembers(const proto::Members& in) {
   if (Status s = DecodeList(in.outgoing(), &members.outgoing); !s.ok()) return s;
   if (Status s = DecodeList(in.learners(), &members.learners); !s.ok()) return s;
   if (Status s = CheckOneMemberAnId(members); !s.ok()) return s;
+  members.newest_id = ReplicaId(in.newest_id());
+  members.index = LogIndex(in.index());
   return members;
 }
 

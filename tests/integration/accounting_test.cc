@@ -49,6 +49,11 @@ TEST_F(Accounting, OfPoliteRestarts) {
     ASSERT_TRUE(Eventually(seconds(20), [&] { return Acked() > before + 50; }));
   }
   StopWriters();
+  // Each primary was handed over first (protocols 10).
+  for (const auto& writer : writers_) {
+    EXPECT_EQ(writer->refused(), 0U);
+    EXPECT_EQ(writer->unknown(), 0U);
+  }
   ASSERT_TRUE(Eventually(seconds(30), [this] { return CaughtUp(); }));
   Account();
 }

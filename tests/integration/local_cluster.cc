@@ -158,7 +158,7 @@ bool LocalCluster::CaughtUp(Client& client) const {
       if (!replica.serving) continue;
       served[replica.shard] = true;
       for (const FollowerView& follower : replica.followers) {
-        if (!follower.alive || follower.lag_entries != 0) return false;
+        if (!follower.alive || follower.learner || follower.lag_entries != 0) return false;
       }
     }
   }

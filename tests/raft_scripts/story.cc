@@ -53,8 +53,7 @@ const char* Name(Role role) {
 
 }  // namespace
 
-template <typename What>
-void Story::Drive(std::uint32_t id, What what) {
+void Story::Drive(std::uint32_t id, const std::function<void(Raft&)>& what) {
   Node& node = nodes_.at(id);
   RF_CHECK(node.raft != nullptr) << "node " << id << " is down";
   Raft& raft = *node.raft;
@@ -63,7 +62,10 @@ void Story::Drive(std::uint32_t id, What what) {
   if (!led && raft.role() == Role::kPrimary) {
     for (const std::uint32_t gone : node.gone) raft.OnGone(ReplicaId(gone));
   }
-  raft.ExtendBound(node.promised_until);
+  if (node.promise.until != kNever) {
+    raft.ExtendBound(node.promise.until, node.promise.to, node.promise.term);
+    node.promise = {};
+  }
   do {
     while (raft.HasReady()) {
       Ready ready = raft.TakeReady(now_);
@@ -73,6 +75,10 @@ void Story::Drive(std::uint32_t id, What what) {
           out_ << id << " fetches " << fetch.first << ".." << fetch.last << " for "
                << fetch.follower << '\n';
         node.fetches.push_back(fetch);
+      }
+      for (const SnapshotOrder& order : ready.snapshots) {
+        out_ << id << " orders a snapshot for " << order.follower
+             << (order.creates ? ", which is to be made" : "") << '\n';
       }
       for (const ReadyRead& read : ready.reads) {
         out_ << id << " answers read #" << read.id << " at " << read.index << '\n';
@@ -97,6 +103,17 @@ void Story::Show(std::uint32_t id) {
   line << ", log " << raft.log().last_index() << "/" << raft.log().last_term() << " synced "
        << raft.durable() << " commit " << raft.commit();
   if (raft.unsure()) line << ", unsure";
+  if (const Members& members = raft.members(); members.index > LogIndex()) {
+    line << ", members of " << members.index << ":";
+    for (const Member& voter : members.voters) line << " " << voter.id;
+    if (members.joint()) line << " and";
+    for (const Member& voter : members.outgoing) line << " " << voter.id;
+    if (!members.learners.empty()) line << ", learning";
+    for (const Member& learner : members.learners) {
+      line << " " << learner.id << (learner.promote ? "!" : "");
+    }
+  }
+  if (raft.transferring_to()) line << ", hands over to " << *raft.transferring_to();
   for (const auto& [follower, progress] : raft.progress()) {
     if (progress.state == Progress::State::kSetAside) line << ", " << follower << " set aside";
   }
@@ -107,7 +124,7 @@ void Story::Show(std::uint32_t id) {
 void Story::Send(const Message& message) {
   const Link link{message.from.value(), message.to.value()};
   if (cut_off_.contains(link.first) || cut_off_.contains(link.second)) return;
-  if (nodes_.at(link.second).raft == nullptr) return;
+  if (!nodes_.contains(link.second) || nodes_.at(link.second).raft == nullptr) return;
   if (!quiet_) out_ << "  " << ToText(message) << '\n';
   links_[link].push_back(message);
 }
@@ -135,7 +152,8 @@ void Story::MakeNodes(std::istringstream& words) {
   for (std::uint32_t id = 1; id <= count; ++id) {
     members.voters.push_back(Member{ReplicaId(id), NodeId(id), Incarnation{1, id}});
   }
-  for (std::uint32_t id = 1; id <= count; ++id) nodes_.emplace(id, Node(members));
+  for (std::uint32_t id = 1; id <= count; ++id)
+    nodes_.emplace(id, Node(LogBase{LogIndex(), Term(), members}));
 }
 
 // `log 2 term 3 applied 1 entries 1 1 2`
@@ -168,7 +186,7 @@ void Story::Persist(std::uint32_t id) {
   while (node.raft != nullptr && !node.storing.empty()) {
     const Ready ready = std::move(node.storing.front());
     node.storing.pop_front();
-    node.disk.Store(ready.hard_state, ready.entries);
+    node.disk.Store(ready);
     for (const Message& message : ready.messages_after_sync) Send(message);
     Drive(id, [&](Raft& raft) { raft.OnPersisted(now_, ready.persist_id); });
   }
@@ -227,7 +245,7 @@ void Story::Heartbeat(Link link, Duration delay) {
   Node& receiver = nodes_.at(link.second);
   if (listed == Term()) return;
   Drive(link.second, [&](Raft& raft) { raft.OnHeartbeat(now_, ReplicaId(link.first), listed); });
-  receiver.promised_until = std::max(receiver.promised_until, now_ + options_.lease);
+  receiver.promise = {now_ + options_.lease, ReplicaId(link.first), listed};
   const bool follows = receiver.raft->follows() == listed;
   out_ << link.second << (follows ? " promises" : " names it") << " in term "
        << receiver.raft->term() << '\n';
@@ -275,7 +293,7 @@ void Story::Crash(std::uint32_t id) {
   node.raft.reset();
   node.storing.clear();
   node.fetches.clear();
-  node.promised_until = kNever;
+  node.promise = {};
   node.gone.clear();
   Forget(id, /*sent=*/false);
 }
@@ -331,6 +349,10 @@ void Story::RunForAll(const std::string& verb, std::istringstream& words) {
   } else if (verb == "heartbeat") {
     const Link link = ReadLink(words);
     Heartbeat(link, ReadDuration(words));
+  } else if (verb == "snapshot") {
+    SendSnapshot(ReadLink(words));
+  } else if (verb == "sent" || verb == "unsent") {
+    EndSnapshot(ReadLink(words), verb == "sent");
   } else if (verb == "settle") {
     Settle(ReadNodes(words));
   } else if (verb == "cut") {
@@ -351,9 +373,9 @@ void Story::RunForAll(const std::string& verb, std::istringstream& words) {
 }
 
 bool Story::RunForOne(const std::string& verb, std::istringstream& words) {
-  static const std::set<std::string> kVerbs = {"tick",    "wake",  "persist", "propose",
-                                               "connect", "crash", "gone",    "restart",
-                                               "promise", "fetch", "read",    "cutlog"};
+  static const std::set<std::string> kVerbs = {
+      "tick",    "wake",    "persist", "propose", "connect", "crash",    "gone",   "absent",
+      "restart", "promise", "fetch",   "read",    "cutlog",  "transfer", "change", "silent"};
   if (!kVerbs.contains(verb)) return false;
   const auto id = static_cast<std::uint32_t>(ReadNumber(words, 0));
   if (verb == "tick" || verb == "wake") {
@@ -370,15 +392,25 @@ bool Story::RunForOne(const std::string& verb, std::istringstream& words) {
     Crash(id);
   } else if (verb == "restart") {
     std::string torn;
-    if (words >> torn) nodes_.at(id).disk.Tear(ReadNumber(words, 0), LogIndex());
+    if (words >> torn) nodes_.at(id).disk.Tear(ReadNumber(words, 0));
     Start(id);
   } else if (verb == "promise") {
-    MonotonicTime& promised = nodes_.at(id).promised_until;
-    promised = std::max(promised, now_ + ReadDuration(words));
+    nodes_.at(id).promise = {now_ + ReadDuration(words), ReplicaId(), Term()};
   } else if (verb == "gone") {
     std::string at;
     words >> at;
     Gone(id, static_cast<std::uint32_t>(ReadNumber(words, 0)));
+  } else if (verb == "absent") {
+    std::string at;
+    words >> at;
+    const auto by = static_cast<std::uint32_t>(ReadNumber(words, 0));
+    Drive(by, [&](Raft& raft) { raft.OnAbsent(ReplicaId(id), Incarnation{2, id}); });
+  } else if (verb == "silent") {
+    out_ << id << (nodes_.at(id).raft->IsSilent() ? " is silent" : " is not silent") << '\n';
+  } else if (verb == "transfer") {
+    Transfer(id, static_cast<std::uint32_t>(ReadNumber(words, 0)));
+  } else if (verb == "change") {
+    ChangeMembers(id, words);
   } else if (verb == "fetch") {
     AnswerFetches(id, ReadNumber(words, kAll));
   } else if (verb == "read") {

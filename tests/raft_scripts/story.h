@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -21,19 +22,26 @@ class Story {
 
  private:
   struct Node {
-    explicit Node(Members members) : disk(std::move(members)) {}
+    explicit Node(LogBase base) : disk(std::move(base)) {}
     SimulatedDisk disk;
     std::unique_ptr<Raft> raft;
     std::deque<Ready> storing;
     std::deque<Fetch> fetches;
-    MonotonicTime promised_until = kNever;
+    /// What its other thread promised, until the core is told.
+    struct Promise {
+      MonotonicTime until = kNever;
+      ReplicaId to;
+      Term term;
+    };
+    Promise promise;
+    /// The snapshot last taken for each follower.
+    std::map<std::uint32_t, LogIndex> snapshots;
     std::set<std::uint32_t> gone;  ///< The nodes that it heard are gone.
     std::string shown;
   };
   using Link = std::pair<std::uint32_t, std::uint32_t>;
 
-  template <typename What>
-  void Drive(std::uint32_t id, What what);
+  void Drive(std::uint32_t id, const std::function<void(Raft&)>& what);
   void Show(std::uint32_t id);
   void Send(const Message& message);
   void Start(std::uint32_t id);
@@ -51,6 +59,11 @@ class Story {
   void Forget(std::uint32_t id, bool sent);
   void Crash(std::uint32_t id);
   void Gone(std::uint32_t id, std::uint32_t at);
+  void ChangeMembers(std::uint32_t id, std::istringstream& words);
+  [[nodiscard]] Member ReadMember(std::uint32_t id, const std::string& word) const;
+  void Transfer(std::uint32_t id, std::uint32_t to);
+  void SendSnapshot(Link link);
+  void EndSnapshot(Link link, bool installed);
   void CutLog(std::uint32_t id, LogIndex index);
   /// The nodes named; all that are up, if none is.
   [[nodiscard]] std::set<std::uint32_t> ReadNodes(std::istringstream& words) const;

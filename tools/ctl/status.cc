@@ -20,6 +20,7 @@ std::string RoleName(ReplicaRole role) {
     case ReplicaRole::kFollower: return "follower";
     case ReplicaRole::kCandidate: return "candidate";
     case ReplicaRole::kPrimary: return "primary";
+    case ReplicaRole::kLearner: return "learner";
   }
   return "unknown";
 }

@@ -45,13 +45,13 @@ void Events::RunNext() {
 }
 
 void Events::RunUntil(MonotonicTime end) {
-  while (!queue_.empty() && queue_.begin()->first.first <= end) RunNext();
-  now_ = end;
+  while (!stopped_ && !queue_.empty() && queue_.begin()->first.first <= end) RunNext();
+  if (!stopped_) now_ = end;
 }
 
 bool Events::RunUntil(MonotonicTime end, const std::function<bool()>& condition) {
   while (!condition()) {
-    if (queue_.empty() || queue_.begin()->first.first > end) return false;
+    if (stopped_ || queue_.empty() || queue_.begin()->first.first > end) return false;
     RunNext();
   }
   return true;

@@ -54,6 +54,9 @@ class Events {
   void RunUntil(MonotonicTime end);
   /// Runs until the condition holds; false when it does not by `end`.
   bool RunUntil(MonotonicTime end, const std::function<bool()>& condition);
+  /// Nothing runs any more, and both RunUntil return.
+  void Stop() { stopped_ = true; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
   /// Forgets all that this process had before it, and what its tasks held.
   void Forget(const Process* owner);
   /// Forgets everything.
@@ -75,6 +78,7 @@ class Events {
   std::map<std::pair<MonotonicTime, std::uint64_t>, Event> queue_;
   std::uint64_t last_ = 0;
   std::uint64_t steps_ = 0;
+  bool stopped_ = false;
 };
 
 }  // namespace ringfort::sim

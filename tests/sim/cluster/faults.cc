@@ -1,5 +1,7 @@
 #include "tests/sim/cluster/faults.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "tests/sim/cluster/loops.h"
@@ -9,13 +11,15 @@ namespace ringfort::sim {
 using namespace std::chrono_literals;  // NOLINT: durations
 
 Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<SimulatedNode>>* nodes,
-               std::vector<std::uint32_t> ends, Random random)
+               std::vector<std::uint32_t> ends, std::function<bool()> whole, Random random)
     : events_(events),
       network_(network),
       nodes_(nodes),
       ends_(std::move(ends)),
       random_(random),
-      pause_max_(Between(random_, 300ms, 3s)) {}
+      pause_max_(Between(random_, 300ms, 3s)),
+      whole_(std::move(whole)),
+      wipes_(nodes->size() >= 3 && random_.OneIn(3)) {}
 
 void Faults::Start() {
   Next();
@@ -33,33 +37,80 @@ void Faults::Next() {
 }
 
 void Faults::Something() {
-  switch (random_.Below(12)) {
-    case 0:
-    case 1:
-    case 2: return Kill();
-    case 3:
-    case 4: return Any().Freeze(Between(random_, 5ms, random_.OneIn(2) ? 300ms : 2s));
-    case 5:
-    case 6: return Cut();
-    case 7: return Isolate();
-    case 8: return Break();
-    case 9:
-    case 10: return Betray();
-    default: return SlowDisk();
+  struct Fault {
+    std::uint64_t weight;
+    void (Faults::*happen)();
+  };
+  static constexpr Fault kFaults[] = {
+      {6, &Faults::Kill},     {1, &Faults::RestartStorm}, {2, &Faults::Wipe},
+      {3, &Faults::Leave},    {4, &Faults::Freeze},       {4, &Faults::Cut},
+      {2, &Faults::Isolate},  {2, &Faults::Break},        {1, &Faults::Flap},
+      {2, &Faults::Lag},      {2, &Faults::SlowDisk},     {1, &Faults::FailDisk},
+      {2, &Faults::HangLoop}, {4, &Faults::Betray},       {3, &Faults::Echo},
+      {3, &Faults::Doze},
+  };
+  std::uint64_t sum = 0;
+  for (const Fault& fault : kFaults) sum += fault.weight;
+  std::uint64_t drawn = random_.Below(sum);
+  for (const Fault& fault : kFaults) {
+    if (drawn < fault.weight) return (this->*fault.happen)();
+    drawn -= fault.weight;
   }
+}
+
+Unsynced Faults::AnyFate() {
+  static constexpr Unsynced kFates[] = {Unsynced::kLost, Unsynced::kLost, Unsynced::kKept,
+                                        Unsynced::kKept, Unsynced::kTorn};
+  return kFates[random_.Below(std::size(kFates) - (wipes_ ? 1 : 0))];
+}
+
+void Faults::Start(SimulatedNode* node, Duration wait) {
+  events_->After(wait, nullptr, "start", [this, node] {
+    if (!healed_ && !node->running()) node->Start();
+  });
 }
 
 void Faults::Kill() {
   SimulatedNode& node = Any();
   if (!node.running()) return;
-  static constexpr Unsynced kFates[] = {Unsynced::kLost, Unsynced::kLost, Unsynced::kKept,
-                                        Unsynced::kKept, Unsynced::kTorn};
-  node.Kill(kFates[random_.Below(std::size(kFates))]);
+  node.Kill(AnyFate());
   // Now and then it is back before anybody has noticed.
-  const Duration wait = random_.OneIn(2) ? Between(random_, 1ms, 60ms) : Between(random_, 60ms, 3s);
-  events_->After(wait, nullptr, "start", [this, &node] {
-    if (!healed_ && !node.running()) node.Start();
-  });
+  Start(&node, random_.OneIn(2) ? Between(random_, 1ms, 60ms) : Between(random_, 60ms, 3s));
+}
+
+void Faults::RestartStorm() {
+  const std::uint64_t spared = random_.Below(nodes_->size() + 1);
+  for (std::size_t i = 0; i < nodes_->size(); ++i) {
+    SimulatedNode* node = (*nodes_)[i].get();
+    if (i == spared) continue;
+    events_->After(Between(random_, 0ms, 5ms), nullptr, "storm", [this, node] {
+      if (healed_ || !node->running()) return;
+      node->Kill(AnyFate());
+      Start(node, Between(random_, 1ms, 500ms));
+    });
+  }
+}
+
+void Faults::Wipe() {
+  // Two memories that are lost of three cannot be mended. (And who has no record yet may still
+  // create another cluster, and be right.)
+  if (!wipes_ || !whole_()) return;
+  SimulatedNode& node = Any();
+  node.Wipe();
+  Start(&node, Between(random_, 1ms, 1s));
+}
+
+void Faults::Leave() {
+  Any().Leave();
+}
+
+void Faults::Freeze() {
+  const Duration most = random_.OneIn(2) ? Duration(300ms) : random_.OneIn(4) ? 4s : 2s;
+  Any().Freeze(Between(random_, 5ms, most));
+}
+
+void Faults::HangLoop() {
+  Any().HangLoop(Between(random_, 20ms, random_.OneIn(2) ? 600ms : 2s));
 }
 
 void Faults::Cut() {
@@ -102,6 +153,34 @@ void Faults::Break() {
   }
 }
 
+void Faults::Flap() {
+  const NodeId from = Any().id();
+  const NodeId to = Any().id();
+  const env::Lane lane = random_.OneIn(2) ? env::Lane::kLiveness : env::Lane::kBulk;
+  Duration wait{0};
+  for (std::uint64_t left = 3 + random_.Below(12); left > 0; --left) {
+    wait += Between(random_, 1ms, 60ms);
+    events_->After(wait, nullptr, "break", [this, from, to, lane] {
+      if (!healed_) network_->Break(from, to, lane);
+    });
+  }
+}
+
+void Faults::Lag() {
+  const NodeId from = Any().id();
+  const env::Lane lane = random_.OneIn(2) ? env::Lane::kLiveness : env::Lane::kBulk;
+  const Duration lag = Between(random_, 5ms, random_.OneIn(2) ? 100ms : 800ms);
+  events_->trace.Say(events_->now(), from.value(), [] { return "is heard late on one lane"; });
+  for (const auto& other : *nodes_) network_->Lag(from, other->id(), lane, lag);
+  events_->After(Between(random_, 100ms, 3s), nullptr, "mend", [this, from, lane] {
+    for (const auto& other : *nodes_) network_->Lag(from, other->id(), lane, 0ms);
+  });
+}
+
+void Faults::FailDisk() {
+  Any().FailDisk();
+}
+
 void Faults::SlowDisk() {
   SimulatedNode& node = Any();
   const Duration most = random_.OneIn(3) ? Duration(1500ms) : Duration(100ms);
@@ -128,14 +207,13 @@ void Faults::Betray() {
   };
   events_->trace.Say(events_->now(), primary, [] { return "is to be betrayed"; });
   for (const std::uint32_t end : apart) cut(end);
-  const Duration until_betrayed = Between(random_, 600ms, 1500ms);
+  // By then the others campaign, and do not yet wait for long between two rounds.
+  const Duration until_betrayed = Between(random_, 650ms, 1s);
   events_->After(until_betrayed, nullptr, "betray", [this, voter, cut] {
     if (healed_ || !voter->running()) return;
     voter->Kill(Unsynced::kKept);
     cut(voter->id().value());
-    events_->After(Between(random_, 1ms, 30ms), nullptr, "start", [this, voter] {
-      if (!healed_ && !voter->running()) voter->Start();
-    });
+    Start(voter, Between(random_, 1ms, 30ms));
   });
   apart.push_back(voter->id().value());
   events_->After(until_betrayed + 500ms, nullptr, "mend", [this, primary, apart] {
@@ -143,6 +221,41 @@ void Faults::Betray() {
       network_->Mend(primary, end);
       network_->Mend(end, primary);
     }
+  });
+}
+
+void Faults::Echo() {
+  const NodeId primary = Any().id();
+  const Duration lag = Between(random_, 500ms, 1s);
+  events_->trace.Say(events_->now(), primary.value(), [] { return "hears others late"; });
+  for (const auto& other : *nodes_) {
+    network_->Lag(other->id(), primary, env::Lane::kLiveness, lag);
+    network_->Lag(other->id(), primary, env::Lane::kBulk, 2 * lag);
+  }
+  const Duration until_cut = Between(random_, 100ms, 600ms);
+  events_->After(until_cut, nullptr, "cut", [this, primary] {
+    if (healed_) return;
+    for (const auto& other : *nodes_) network_->Cut(primary.value(), other->id().value());
+  });
+  events_->After(until_cut + 2s, nullptr, "mend", [this, primary] {
+    for (const auto& other : *nodes_) {
+      network_->Mend(primary.value(), other->id().value());
+      for (const env::Lane lane : {env::Lane::kLiveness, env::Lane::kBulk}) {
+        network_->Lag(other->id(), primary, lane, 0ms);
+      }
+    }
+  });
+}
+
+void Faults::Doze() {
+  SimulatedNode& node = Any();
+  const NodeId primary = node.id();
+  node.HangLoop(Between(random_, 330ms, 480ms));
+  for (const auto& other : *nodes_) {
+    network_->Lag(other->id(), primary, env::Lane::kBulk, 500ms);
+  }
+  events_->After(600ms, nullptr, "mend", [this, primary] {
+    for (const auto& other : *nodes_) network_->Lag(other->id(), primary, env::Lane::kBulk, 0ms);
   });
 }
 

@@ -16,7 +16,7 @@ class Faults {
  public:
   /// `ends` are all that may be cut off: nodes first, then clients.
   Faults(Events* events, Network* network, std::vector<std::unique_ptr<SimulatedNode>>* nodes,
-         std::vector<std::uint32_t> ends, Random random);
+         std::vector<std::uint32_t> ends, std::function<bool()> whole, Random random);
 
   void Start();
   /// Nothing more goes wrong; everything is repaired, and who is frozen wakes up within a few
@@ -27,14 +27,33 @@ class Faults {
   void Next();
   void Something();
   void Kill();
+  /// Several within milliseconds.
+  void RestartStorm();
+  void Start(SimulatedNode* node, Duration wait);
+  /// A data directory is lost, once a run.
+  void Wipe();
+  void Leave();
+  void Freeze();
   void Cut();
   void Isolate();
   void Break();
+  /// The same connection over and over.
+  void Flap();
+  void Lag();
   void SlowDisk();
+  void FailDisk();
+  void HangLoop();
   /// The run that leases must stand (protocols 3): a primary and one follower do not hear each
   /// other, the voter between them forgets its promise in a restart, and then the primary hears
   /// nobody. Some clients still reach it, the others already ask elsewhere.
   void Betray();
+  /// The other run for leases: acknowledgements reach a primary late, when those who sent them have
+  /// long stopped hearing it.
+  void Echo();
+  /// And one more: a loop hangs just until its shards have been given up, and turns again while its
+  /// lease stands; what the new primary tells it is late.
+  void Doze();
+  [[nodiscard]] Unsynced AnyFate();
   SimulatedNode& Any() { return *(*nodes_)[random_.Below(nodes_->size())]; }
 
   Events* const events_;
@@ -44,6 +63,11 @@ class Faults {
   Random random_;
   /// Between two faults: some runs are rough, some nearly quiet.
   Duration pause_max_;
+  /// All nodes run, and every shard has all of its voters.
+  const std::function<bool()> whole_;
+  /// Nodes lose their directories in this run. Then no log is torn: an unsure voter waits for all
+  /// the others, and one of them is gone for good.
+  const bool wipes_;
   bool healed_ = false;
 };
 

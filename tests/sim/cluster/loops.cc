@@ -35,15 +35,27 @@ void SimLoop::Post(env::Task task) {
   Duration wait = Between(random_, 1us, 30us);
   if (random_.OneIn(300)) wait = Between(random_, 0us, 5ms);  // The thread was not scheduled.
   last_post_ = std::max(last_post_, events_->now() + wait);
-  events_->At(last_post_, process_, "post", std::move(task));
+  events_->At(last_post_, process_, "post",
+              [this, task = std::move(task)]() mutable { Run(std::move(task)); });
+}
+
+void SimLoop::Run(env::Task task) {
+  if (hangs_until_ <= events_->now()) {
+    task();
+    return;
+  }
+  events_->At(hangs_until_, process_, "post",
+              [this, task = std::move(task)]() mutable { Run(std::move(task)); });
 }
 
 env::TimerId SimLoop::RunAt(MonotonicTime when, env::Task task) {
   const env::TimerId timer = ++last_timer_;
   pending_.insert(timer);
   const MonotonicTime at = clock_->TrueTime(when) + Between(random_, 0us, 200us);
-  events_->At(at, process_, "timer", [this, timer, task = std::move(task)] {
-    if (pending_.erase(timer) != 0) task();
+  events_->At(at, process_, "timer", [this, timer, task = std::move(task)]() mutable {
+    Run([this, timer, task = std::move(task)] {
+      if (pending_.erase(timer) != 0) task();
+    });
   });
   return timer;
 }

@@ -35,8 +35,13 @@ class SimLoop final : public env::Loop {
   [[nodiscard]] MonotonicTime Now() const override { return clock_->Now(); }
   env::TimerId RunAt(MonotonicTime when, env::Task task) override;
   void Cancel(env::TimerId timer) override { pending_.erase(timer); }
+  /// Until then the loop does not turn, though the process runs.
+  void Hang(MonotonicTime until) { hangs_until_ = until; }
 
  private:
+  /// Now, or in its order once the loop turns again.
+  void Run(env::Task task);
+
   Events* const events_;
   const Process* const process_;
   const DriftingClock* const clock_;
@@ -45,6 +50,7 @@ class SimLoop final : public env::Loop {
   MonotonicTime last_post_ = kNever;
   std::set<env::TimerId> pending_;
   env::TimerId last_timer_ = 0;
+  MonotonicTime hangs_until_ = kNever;
 };
 
 /// Several threads: tasks end in any order, and some take long.

@@ -1,38 +1,155 @@
 // ringfort-sim: runs the simulated cluster from a seed, or from many.
 #include <gflags/gflags.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cinttypes>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <sstream>
+#include <vector>
 
 #include "tests/sim/cluster/world.h"
 
 DEFINE_uint64(seed, 1, "what the run is drawn from; the first, with --runs");
 DEFINE_uint64(runs, 1, "how many seeds in a row are run");
 DEFINE_uint32(seconds, 20, "simulated seconds in which things go wrong");
-DEFINE_uint32(nodes, 3, "nodes of the cluster, at least 1");
+DEFINE_string(nodes, "3",
+              "nodes of the cluster, at least 1; several sizes (3,5) are run with every seed");
+DEFINE_bool(stop, false, "stop at the first violation");
 DEFINE_bool(trace, false, "print what happens");
 
-int main(int argc, char** argv) {
-  gflags::ParseCommandLineFlags(&argc, &argv, true);
-  int failures = 0;
-  for (std::uint64_t i = 0; i < FLAGS_runs; ++i) {
-    ringfort::sim::WorldOptions options;
-    options.seed = FLAGS_seed + i;
-    options.nodes = FLAGS_nodes;
-    options.safety_phase = std::chrono::seconds(FLAGS_seconds);
-    options.trace = FLAGS_trace;
-    std::printf("seed %" PRIu64 ": ", options.seed);
-    std::fflush(stdout);  // Seen even if the run ends in a failed check.
-    if (FLAGS_trace) std::printf("\n");
-    const ringfort::sim::Outcome outcome = ringfort::sim::RunWorld(options);
-    std::printf("%s, %" PRIu64 " writes, %" PRIu64 " reads, %" PRIu64 " failed, %" PRIu64
-                " states compared, trace %016" PRIx64 "\n",
-                outcome.wrong.empty() ? "ok" : "WRONG", outcome.writes, outcome.reads,
-                outcome.failed, outcome.states_compared, outcome.trace_hash);
-    for (const std::string& line : outcome.wrong) std::printf("  %s\n", line.c_str());
-    if (outcome.wrong.empty()) continue;
-    ++failures;
+namespace {
+
+using ringfort::sim::Outcome;
+using ringfort::sim::WorldOptions;
+
+/// For a run that ends the process: a failed check in the code.
+char g_again[256];
+
+void OnAbort(int signal) {
+  // Only what is allowed in a handler; when the write fails there is nobody to tell.
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, g_again, std::strlen(g_again));
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+double Seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+std::vector<std::uint32_t> Sizes() {
+  std::vector<std::uint32_t> sizes;
+  std::istringstream list(FLAGS_nodes);
+  for (std::string size; std::getline(list, size, ',');) {
+    const unsigned long nodes = std::strtoul(size.c_str(), nullptr, 10);
+    if (nodes < 1 || nodes > 50) {
+      std::fprintf(stderr, "error: --nodes=%s: each size is a number from 1 to 50\n",
+                   FLAGS_nodes.c_str());
+      std::exit(2);
+    }
+    sizes.push_back(static_cast<std::uint32_t>(nodes));
+  }
+  return sizes;
+}
+
+/// Over all runs: what they were, and how fast they go.
+class Progress {
+ public:
+  explicit Progress(std::uint64_t planned) : planned_(planned) {}
+
+  void Add(const Outcome& outcome) {
+    ++done_;
+    wrong_ += !outcome.wrong.empty();
+    simulated_ += outcome.simulated;
+    calls_ += outcome.writes + outcome.reads;
+  }
+  /// A line that replaces itself on a terminal, one every few seconds elsewhere.
+  void Show() {
+    const auto now = std::chrono::steady_clock::now();
+    if (planned_ == 1 || now - shown_at_ < (terminal_ ? 0.2 : 5.0) * std::chrono::seconds(1))
+      return;
+    shown_at_ = now;
+    const double elapsed = Seconds(now - began_at_);
+    const double left =
+        done_ == 0 ? 0
+                   : elapsed / static_cast<double>(done_) * static_cast<double>(planned_ - done_);
+    std::printf("%s%" PRIu64 " of %" PRIu64 " runs, %.0f simulated s/s, %" PRIu64
+                " wrong, %.0f s left%s",
+                terminal_ ? "\r\033[K" : "", done_, planned_, Seconds(simulated_) / elapsed, wrong_,
+                left, terminal_ ? "" : "\n");
+    std::fflush(stdout);
+  }
+  void Clear() const {
+    if (terminal_ && planned_ > 1) std::printf("\r\033[K");
+  }
+  void Finish() const {
+    Clear();
+    const double busy = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+    std::printf("%" PRIu64 " runs, %" PRIu64
+                " calls, %.0f simulated s in %.1f s, %.0f a CPU second, %" PRIu64 " wrong\n",
+                done_, calls_, Seconds(simulated_),
+                Seconds(std::chrono::steady_clock::now() - began_at_), Seconds(simulated_) / busy,
+                wrong_);
+  }
+  [[nodiscard]] bool any_wrong() const { return wrong_ != 0; }
+
+ private:
+  const std::uint64_t planned_;
+  const bool terminal_ = isatty(STDOUT_FILENO) != 0;
+  const std::chrono::steady_clock::time_point began_at_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point shown_at_ = began_at_;
+  std::uint64_t done_ = 0;
+  std::uint64_t wrong_ = 0;
+  std::uint64_t calls_ = 0;
+  std::chrono::nanoseconds simulated_{0};
+};
+
+void Report(const WorldOptions& options, const Outcome& outcome) {
+  std::printf("seed %" PRIu64 ", %" PRIu32 " nodes: %s, %" PRIu64 " writes, %" PRIu64
+              " reads, %" PRIu64 " failed, %" PRIu64 " states compared, trace %016" PRIx64 "\n",
+              options.seed, options.nodes, outcome.wrong.empty() ? "ok" : "WRONG", outcome.writes,
+              outcome.reads, outcome.failed, outcome.states_compared, outcome.trace_hash);
+  for (const std::string& line : outcome.wrong) std::printf("  %s\n", line.c_str());
+  if (!outcome.wrong.empty()) {
     std::printf("  again: %s\n", ringfort::sim::RepeatCommand(options).c_str());
   }
-  return failures == 0 ? 0 : 1;
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  gflags::SetUsageMessage(
+      "runs a cluster of simulated nodes and clients amid faults; equal seeds give equal runs");
+  gflags::ParseCommandLineFlags(&argc, &argv, true);
+  const std::vector<std::uint32_t> sizes = Sizes();
+  std::signal(SIGABRT, OnAbort);
+  Progress progress(FLAGS_runs * sizes.size());
+  for (std::uint64_t i = 0; i < FLAGS_runs; ++i) {
+    for (const std::uint32_t nodes : sizes) {
+      WorldOptions options;
+      options.seed = FLAGS_seed + i;
+      options.nodes = nodes;
+      options.safety_phase = std::chrono::seconds(FLAGS_seconds);
+      options.stop_at_first = FLAGS_stop;
+      options.trace = FLAGS_trace;
+      std::snprintf(g_again, sizeof(g_again), "  again: %s\n",
+                    ringfort::sim::RepeatCommand(options).c_str());
+      const Outcome outcome = ringfort::sim::RunWorld(options);
+      progress.Add(outcome);
+      if (FLAGS_runs * sizes.size() == 1 || !outcome.wrong.empty()) {
+        progress.Clear();
+        Report(options, outcome);
+      }
+      if (FLAGS_stop && progress.any_wrong()) i = FLAGS_runs;
+      if (i >= FLAGS_runs) break;
+      progress.Show();
+    }
+  }
+  progress.Finish();
+  return progress.any_wrong() ? 1 : 0;
 }

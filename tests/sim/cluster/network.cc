@@ -142,7 +142,7 @@ void Network::Carry(Wire* wire, std::string message) {
   Duration wait = wire->lane == env::Lane::kLiveness ? Between(random_, 50us, 500us)
                                                      : Between(random_, 50us, 2ms);
   if (random_.OneIn(200)) wait = Between(random_, 1ms, 40ms);
-  wire->last_arrival = std::max(wire->last_arrival, events_->now() + wait);
+  wire->last_arrival = std::max(wire->last_arrival, events_->now() + wait + wire->lag);
   const Port* to = FindPort(wire->to);
   if (to == nullptr) return;
   events_->At(wire->last_arrival, to->station.process, "arrive",
@@ -176,6 +176,10 @@ void Network::Break(NodeId from, NodeId to, env::Lane lane) {
   DialSoon(&wire, Between(random_, 0us, 20ms));
 }
 
+void Network::Lag(NodeId from, NodeId to, env::Lane lane, Duration more) {
+  WireOf(from, to, lane).lag = more;
+}
+
 void Network::Cut(std::uint32_t from, std::uint32_t to) {
   cuts_.emplace(from, to);
 }
@@ -198,6 +202,9 @@ void Network::Mend(std::uint32_t from, std::uint32_t to) {
 void Network::MendAll() {
   const auto cuts = cuts_;
   for (const auto& [from, to] : cuts) Mend(from, to);
+  for (auto& [pair, lanes] : wires_) {
+    for (Wire& wire : lanes) wire.lag = Duration(0);
+  }
 }
 
 }  // namespace ringfort::sim

@@ -50,6 +50,8 @@ class Network {
   [[nodiscard]] bool IsCut(std::uint32_t from, std::uint32_t to) const {
     return cuts_.contains({from, to});
   }
+  /// Everything from the one to the other takes so much longer.
+  void Lag(NodeId from, NodeId to, env::Lane lane, Duration more);
   /// The connection is reset.
   void Break(NodeId from, NodeId to, env::Lane lane);
 
@@ -66,6 +68,7 @@ class Network {
     env::PeerIdentity dialer;
     BootNumber reached;
     MonotonicTime last_arrival = kNever;
+    Duration lag{0};
     /// Behind a cut, in order.
     std::deque<std::string> held;
   };

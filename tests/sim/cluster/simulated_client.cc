@@ -73,19 +73,27 @@ void SimulatedClient::CallAny() {
   const std::string key =
       RegisterKey(static_cast<std::uint32_t>(random_.Below(workload_.shards)),
                   static_cast<std::uint32_t>(random_.Below(workload_.registers_per_shard)));
-  switch (random_.Below(10)) {
+  switch (random_.Below(20)) {
     case 0:
-    case 1: Call(Kind::kPut, key); break;
-    case 2: Call(Kind::kPutIfVersion, key, versions_[key]); break;
+    case 1:
+    case 2: Call(Kind::kPut, key); break;
     case 3:
-    case 4:
+    case 4: Call(Kind::kPutIfVersion, key, versions_[key]); break;
+    case 5: Call(Kind::kDelete, key); break;
+    case 6:
+    case 7:
+    case 8:
+    case 9:
       once_keys_.push_back("once-" + std::to_string(process_.who) + "-" +
                            std::to_string(once_keys_.size()));
       Call(Kind::kPutIfAbsent, once_keys_.back());
       break;
-    case 5:
+    case 10:
+    case 11:
       Call(Kind::kGet, once_keys_.empty() ? key : once_keys_[random_.Below(once_keys_.size())]);
       break;
+    case 12: Call(Kind::kScan, key); break;
+    case 13: Call(Kind::kGetAny, key); break;
     default: Call(Kind::kGet, key);
   }
 }
@@ -105,12 +113,17 @@ void SimulatedClient::End(Operation* operation, const Status& status) {
   operation->ended_at = world_.events->step();
   operation->code = status.code();
   operation->effect = status.effect();
-  if (status.ok()) versions_[operation->key] = operation->version;
+  if (status.ok() && operation->linearizable()) {
+    versions_[operation->key] =
+        operation->kind == Operation::Kind::kDelete ? 0 : operation->version;
+  }
   world_.events->trace.Note(world_.events->now(), process_.who, operation->key,
                             status.ToString() + std::to_string(operation->version));
   world_.events->trace.Say(world_.events->now(), process_.who, [&] {
-    return (operation->writes() ? "put " + operation->value + " into " : "get ") + operation->key +
-           " (from step " + std::to_string(operation->invoked_at) + " to " +
+    return (operation->kind == Operation::Kind::kDelete ? "delete "
+            : operation->writes()                       ? "put " + operation->value + " into "
+                                                        : "get ") +
+           operation->key + " (from step " + std::to_string(operation->invoked_at) + " to " +
            std::to_string(*operation->ended_at) + "): " +
            (status.ok() ? operation->found.value_or("nothing") + " at version " +
                               std::to_string(operation->version)
@@ -119,16 +132,39 @@ void SimulatedClient::End(Operation* operation, const Status& status) {
   if (!stopped_) Chain();
 }
 
+void SimulatedClient::CallRead(Operation* operation) {
+  if (operation->kind == Operation::Kind::kScan) {
+    frontend_->Scan(operation->key, {}, {}, [this, operation](const Result<ScanPage>& page) {
+      if (page.ok() && !page->entries.empty()) {
+        operation->found = page->entries[0].value;
+        operation->version = page->entries[0].version;
+      }
+      End(operation, page.status());
+    });
+    return;
+  }
+  GetOptions options;
+  if (!operation->linearizable()) options.consistency = Consistency::kAnyReplica;
+  frontend_->Get(operation->key, options, [this, operation](const Result<Found>& result) {
+    if (result.ok()) {
+      operation->found = result->value;
+      operation->version = result->version;
+    }
+    const bool absent = result.status().code() == Code::kNotFound;
+    End(operation, absent ? Status() : result.status());
+  });
+}
+
 void SimulatedClient::Call(Operation::Kind kind, const std::string& key, std::uint64_t if_version) {
   Operation* operation = Begin(kind, key);
-  if (kind == Operation::Kind::kGet) {
-    frontend_->Get(key, {}, [this, operation](const Result<Found>& result) {
-      if (result.ok()) {
-        operation->found = result->value;
-        operation->version = result->version;
-      }
-      const bool absent = result.status().code() == Code::kNotFound;
-      End(operation, absent ? Status() : result.status());
+  if (!operation->writes()) {
+    CallRead(operation);
+    return;
+  }
+  if (kind == Operation::Kind::kDelete) {
+    frontend_->Delete(key, {}, [this, operation](const Result<Version>& result) {
+      if (result.ok()) operation->version = *result;
+      End(operation, result.status());
     });
     return;
   }

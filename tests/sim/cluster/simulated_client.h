@@ -11,9 +11,9 @@
 #include "base/random.h"
 #include "client/engine.h"
 #include "client/frontend.h"
+#include "tests/sim/checkers/history.h"
 #include "tests/sim/cluster/client_wire.h"
 #include "tests/sim/cluster/events.h"
-#include "tests/sim/cluster/history.h"
 #include "tests/sim/cluster/loops.h"
 
 namespace ringfort::sim {
@@ -50,6 +50,7 @@ class SimulatedClient {
   void Connect();
   void Chain();
   void CallAny();
+  void CallRead(Operation* operation);
   Operation* Begin(Operation::Kind kind, const std::string& key);
   void End(Operation* operation, const Status& status);
 

@@ -34,7 +34,7 @@ SimulatedNode::Running::Running(Events* events, Network* network, const Drifting
 
 SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions options,
                              ring::ClusterConfig config, NodeId id, Random random,
-                             Complain complain)
+                             Complain complain, Watch* watch)
     : events_(events),
       network_(network),
       options_(options),
@@ -42,6 +42,7 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
       id_(id),
       random_(random),
       complain_(std::move(complain)),
+      watch_(watch),
       clock_(AnyClock(events, random_)),
       write_least_(100us),
       write_most_(2ms),
@@ -51,8 +52,17 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
                   events_->After(Between(random_, write_least_, write_most_), process(), "disk",
                                  std::move(task));
                 },
-            .now = [this] { return clock_.Now(); }}),
-      shards_(random_.Next(), kWhims) {
+            .now = [this] { return clock_.Now(); },
+            .watch = [this](const storage::LogUpdate& update,
+                            bool synced) { watch_->OnLog(id_, update, synced); }}),
+      shards_(random_.Next(), kWhims,
+              [this](ShardId shard, storage::Applied before, storage::Applied now) {
+                watch_->OnApplied(id_, shard, before, now);
+              }) {
+  DrawIdentity();
+}
+
+void SimulatedNode::DrawIdentity() {
   proto::Identity identity;
   identity.set_node(id_.value());
   identity.set_incarnation(wire::EncodeId(Incarnation{random_.Next(), random_.Next()}));
@@ -87,18 +97,66 @@ node::NodeDoors SimulatedNode::Doors() {
   doors.log = &log_;
   doors.shards = &shards_;
   doors.identity = &identity_;
-  doors.on_fatal = [this](const Status& status) {
-    complain_("node " + std::to_string(id_.value()) + " stopped by itself: " + status.ToString());
-    process_->state.alive = false;
-  };
+  doors.on_fatal = [this](const Status& status) { OnFatal(status); };
   doors.log_line = [this](const std::string& line) {
     events_->trace.Say(events_->now(), id_.value(), [&] { return line; });
     if (line.find("set aside") != std::string::npos) {
-      complain_("node " + std::to_string(id_.value()) + ": " + line);
+      complain_("nodes that run", Text(id_) + ": " + line);
     }
   };
   doors.counters = [] { return std::vector<std::pair<std::string, std::uint64_t>>(); };
   return doors;
+}
+
+void SimulatedNode::OnFatal(const Status& status) {
+  if (!disk_fails_) {
+    complain_("nodes that run", Text(id_) + " stopped by itself: " + status.ToString());
+  }
+  if (!std::exchange(process_->state.alive, false)) return;  // It said so before.
+  events_->trace.Say(events_->now(), id_.value(), [&] { return "stops: " + status.ToString(); });
+  events_->At(events_->now(), nullptr, "stop", [this, process = process_.get()] {
+    if (process_.get() == process) Kill(random_.OneIn(2) ? Unsynced::kKept : Unsynced::kLost);
+  });
+  events_->After(Between(random_, 1ms, 2s), nullptr, "start", [this] {
+    if (!running()) Start();
+  });
+}
+
+void SimulatedNode::Leave() {
+  if (!running() || leaving_) return;
+  leaving_ = true;
+  events_->trace.Say(events_->now(), id_.value(), [] { return "is asked to stop"; });
+  node().Leave(5s, [this, process = process_.get()] {
+    events_->After(0ms, nullptr, "left", [this, process] {
+      if (process_.get() != process) return;
+      Kill(Unsynced::kKept);
+      events_->After(Between(random_, 1ms, 1s), nullptr, "start", [this] {
+        if (!running()) Start();
+      });
+    });
+  });
+}
+
+void SimulatedNode::FailDisk() {
+  if (!running()) return;
+  disk_fails_ = true;
+  events_->trace.Say(events_->now(), id_.value(), [] { return "has a disk that fails"; });
+  log_.FailWrites(Status(Code::kInternal, "the simulated disk failed (it will be replaced)"));
+}
+
+void SimulatedNode::Wipe() {
+  if (running()) Kill(Unsynced::kLost);
+  events_->trace.Say(events_->now(), id_.value(), [] { return "loses its data directory"; });
+  log_.Wipe();
+  shards_.Wipe();
+  DrawIdentity();
+  watch_->OnWiped(id_);
+}
+
+void SimulatedNode::HangLoop(Duration how_long) {
+  if (!running()) return;
+  events_->trace.Say(events_->now(), id_.value(), [] { return "has a loop that hangs"; });
+  process_->loops.back()->Hang(events_->now() + how_long);
 }
 
 void SimulatedNode::Kill(Unsynced fate) {
@@ -107,13 +165,18 @@ void SimulatedNode::Kill(Unsynced fate) {
                                                              : fate == Unsynced::kKept ? "kept"
                                                                                        : "torn");
   });
+  leaving_ = false;
   process_->state.alive = false;
   network_->Detach(id_);
   events_->Forget(&process_->state);
   // The log's callbacks point into the node.
   log_.ForgetUnsynced(fate);
+  process_->node.reset();
+  events_->Forget(&process_->state);  // What the node's end has posted.
   process_.reset();
   shards_.Crash();
+  disk_fails_ = false;
+  watch_->OnCrash(id_, log_);
 }
 
 void SimulatedNode::Freeze(Duration how_long) {

@@ -15,6 +15,7 @@
 #include "tests/sim/cluster/events.h"
 #include "tests/sim/cluster/loops.h"
 #include "tests/sim/cluster/network.h"
+#include "tests/sim/cluster/watch.h"
 #include "tests/sim/log_store/memory_log_store.h"
 #include "tests/sim/shard_store/memory_shard_store.h"
 
@@ -22,17 +23,24 @@ namespace ringfort::sim {
 
 class SimulatedNode {
  public:
-  /// Called when something is wrong that no fault explains.
-  using Complain = std::function<void(const std::string&)>;
-
+  /// `complain` is told what is wrong with the node and no fault explains; `watch` sees its doors.
   SimulatedNode(Events* events, Network* network, node::NodeOptions options,
-                ring::ClusterConfig config, NodeId id, Random random, Complain complain);
+                ring::ClusterConfig config, NodeId id, Random random, Complain complain,
+                Watch* watch);
   ~SimulatedNode();
 
   void Start();
   /// kill -9, or the power goes.
   void Kill(Unsynced fate);
   [[nodiscard]] bool running() const { return process_ != nullptr; }
+  /// SIGTERM: hands over what it leads, then ends, and is started again some time later.
+  void Leave();
+  /// The data directory is lost: what starts next is another incarnation.
+  void Wipe();
+  /// The next write to the log fails: the process ends, and is started again some time later.
+  void FailDisk();
+  /// The loop that is not the control loop does not turn for so long.
+  void HangLoop(Duration how_long);
   /// Nothing of the process runs for so long. Not while it is frozen already: what was put off
   /// keeps its order.
   void Freeze(Duration how_long);
@@ -49,6 +57,7 @@ class SimulatedNode {
   }
   node::Node& node() { return *process_->node; }
   MemoryShardStore& shards() { return shards_; }
+  [[nodiscard]] const MemoryLogStore& log() const { return log_; }
 
  private:
   class Identity final : public storage::IdentityStore {
@@ -69,6 +78,9 @@ class SimulatedNode {
     std::unique_ptr<node::Node> node;
   };
   node::NodeDoors Doors();
+  /// An empty directory has drawn its incarnation.
+  void DrawIdentity();
+  void OnFatal(const Status& status);
 
   Events* const events_;
   Network* const network_;
@@ -77,6 +89,7 @@ class SimulatedNode {
   const NodeId id_;
   Random random_;
   const Complain complain_;
+  Watch* const watch_;
   const DriftingClock clock_;
   Duration write_least_;
   Duration write_most_;
@@ -84,6 +97,9 @@ class SimulatedNode {
   MemoryShardStore shards_;
   Identity identity_;
   std::unique_ptr<Running> process_;
+  /// The disk was made to fail; the process was asked to stop.
+  bool disk_fails_ = false;
+  bool leaving_ = false;
 };
 
 }  // namespace ringfort::sim

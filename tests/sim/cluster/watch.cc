@@ -1,58 +1,66 @@
 #include "tests/sim/cluster/watch.h"
 
 #include "base/check.h"
-#include "base/hash.h"
+#include "raft/types.h"
 #include "ringfort/peer.pb.h"
-#include "storage/encoding.h"
 
 namespace ringfort::sim {
+
+Watch::Watch(const Complain& complain, const LogOf& log_of)
+    : elections_(complain),
+      said_(complain, log_of),
+      logs_(complain, log_of),
+      commits_(complain, log_of, &elections_),
+      leaders_(complain, log_of, &elections_, &commits_),
+      states_(complain, log_of) {}
 
 void Watch::OnMessage(NodeId from, std::string_view message) {
   proto::PeerMessage peer;
   RF_CHECK(peer.ParseFromArray(message.data(), static_cast<int>(message.size())));
   for (const proto::LedShard& led : peer.heartbeat().leads()) {
-    OnLeads(from, led.shard(), led.term());
+    elections_.OnLeads(from, ShardId(led.shard()), Term(led.term()));
   }
-  for (const proto::RaftMessage& raft : peer.raft().messages()) {
-    if (raft.has_append_request()) OnLeads(from, raft.shard(), raft.term());
-  }
-}
-
-void Watch::OnLeads(NodeId node, std::uint32_t shard, std::uint64_t term) {
-  const auto leader = leads_.emplace(std::pair(shard, term), node).first;
-  if (leader->second == node) return;
-  complain_("shard " + std::to_string(shard) + " has two primaries in term " +
-            std::to_string(term) + ": nodes " + std::to_string(leader->second.value()) + " and " +
-            std::to_string(node.value()));
-}
-
-std::uint64_t HashOf(const storage::ShardData& data) {
-  std::uint64_t hash = 0;
-  storage::RangeQuery query;
-  for (bool more = true; more;) {
-    const storage::RangePage page = data.Range(query, storage::ReadDepth::kDisk).value();
-    for (const storage::RangeEntry& entry : page.entries) {
-      hash = Hash64(entry.value, Hash64(entry.key, hash));
+  for (const proto::RaftMessage& sent : peer.raft().messages()) {
+    const ShardId shard(sent.shard());
+    const Term term(sent.term());
+    said_.OnMessage(from, sent);
+    if (sent.has_append_request()) {
+      elections_.OnLeads(from, shard, term);
+      for (const proto::LogEntry& entry : sent.append_request().entries()) {
+        if (entry.kind() != static_cast<std::uint32_t>(raft::EntryKind::kMembers)) continue;
+        commits_.OnChange(shard, LogIndex(entry.index()), Term(entry.term()), entry.data());
+      }
+      commits_.OnAnnounced(from, shard, term, LogIndex(sent.append_request().commit()));
+    } else if (sent.has_vote_reply()) {
+      const proto::VoteReply& vote = sent.vote_reply();
+      const bool counts = vote.granted() && !vote.pre_vote() && !vote.unsure();
+      if (counts) elections_.OnVote(ReplicaId(sent.from()), shard, term, ReplicaId(sent.to()));
     }
-    more = page.more;
-    if (more) query.begin = storage::KeyAfter(page.entries.back().key);
   }
-  return hash;
 }
 
-void Watch::OnData(NodeId node, storage::ShardStore* store) {
-  for (const storage::ShardStore::Name& name : store->List()) {
-    const auto data = store->Open(name).value();
-    const LogIndex applied = data->applied().index;
-    const std::uint64_t hash = HashOf(*data);
-    const auto [place, fresh] = states_.try_emplace({name.shard, applied}, State{node, hash});
-    if (fresh || place->second.node == node) continue;
-    ++compared_;
-    if (place->second.hash == hash) continue;
-    complain_("shard " + std::to_string(name.shard.value()) + " differs at index " +
-              std::to_string(applied.value()) + " between nodes " +
-              std::to_string(place->second.node.value()) + " and " + std::to_string(node.value()));
+void Watch::OnLog(NodeId node, const storage::LogUpdate& update, bool synced) {
+  if (synced) {
+    commits_.OnSynced(node, update);
+    return;
   }
+  if (update.hard_state) said_.OnHardState(node, update.shard, *update.hard_state);
+  logs_.OnWritten(node, update);
+  leaders_.OnWritten(node, update);
+}
+
+void Watch::OnApplied(NodeId node, ShardId shard, storage::Applied before, storage::Applied now) {
+  states_.OnApplied(node, shard, before, now);
+  commits_.OnApplied(shard, now);
+}
+
+void Watch::OnCrash(NodeId node, const MemoryLogStore& log) {
+  said_.OnCrash(node);
+  for (const storage::LogUpdate& update : log.SyncedEntries()) commits_.OnSynced(node, update);
+}
+
+void Watch::OnWiped(NodeId node) {
+  said_.OnCrash(node);
 }
 
 }  // namespace ringfort::sim

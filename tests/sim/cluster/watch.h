@@ -1,44 +1,47 @@
-// Looks into the nodes while they run: what no client can see, but must hold all the same.
+// Looks into the nodes while they run, at their doors: what they send, store and apply. What no
+// client can see, but must hold all the same, is the business of the checkers.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <string>
 #include <string_view>
-#include <utility>
 
-#include "base/ids.h"
+#include "storage/log_store.h"
 #include "storage/shard_store.h"
+#include "tests/sim/checkers/commit_rule.h"
+#include "tests/sim/checkers/complain.h"
+#include "tests/sim/checkers/election_safety.h"
+#include "tests/sim/checkers/leader_completeness.h"
+#include "tests/sim/checkers/log_matching.h"
+#include "tests/sim/checkers/said_is_stored.h"
+#include "tests/sim/checkers/state_machine_safety.h"
 
 namespace ringfort::sim {
 
 class Watch {
  public:
-  using Complain = std::function<void(const std::string&)>;
-  explicit Watch(Complain complain) : complain_(std::move(complain)) {}
+  Watch(const Complain& complain, const LogOf& log_of);
 
-  /// A message between nodes: at most one node leads a shard in a term.
+  /// A node sends a message, before it can be lost.
   void OnMessage(NodeId from, std::string_view message);
-  /// All replicas hold the same at the same applied index.
-  void OnData(NodeId node, storage::ShardStore* store);
-  /// How many (shard, applied index) were seen on two nodes at least.
-  [[nodiscard]] std::uint64_t compared() const { return compared_; }
+  /// A node's log has written, or synced, the update.
+  void OnLog(NodeId node, const storage::LogUpdate& update, bool synced);
+  void OnApplied(NodeId node, ShardId shard, storage::Applied before, storage::Applied now);
+  /// Looks at all that the node holds.
+  void OnData(NodeId node, MemoryShardStore* store) { states_.OnData(node, store); }
+  /// The node's process has ended; its log is as the next one will find it, perhaps with what was
+  /// written and not yet synced.
+  void OnCrash(NodeId node, const MemoryLogStore& log);
+  void OnWiped(NodeId node);
+
+  [[nodiscard]] std::uint64_t states_compared() const { return states_.compared(); }
 
  private:
-  void OnLeads(NodeId node, std::uint32_t shard, std::uint64_t term);
-
-  struct State {
-    NodeId node;
-    std::uint64_t hash = 0;
-  };
-  const Complain complain_;
-  std::map<std::pair<std::uint32_t, std::uint64_t>, NodeId> leads_;
-  std::map<std::pair<ShardId, LogIndex>, State> states_;
-  std::uint64_t compared_ = 0;
+  ElectionSafety elections_;
+  SaidIsStored said_;
+  LogMatching logs_;
+  CommitRule commits_;
+  LeaderCompleteness leaders_;
+  StateMachineSafety states_;
 };
-
-/// Everything a replica holds, as one number.
-std::uint64_t HashOf(const storage::ShardData& data);
 
 }  // namespace ringfort::sim

@@ -3,20 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "raft/quorum.h"
+
 namespace ringfort::sim {
 
 using namespace std::chrono_literals;  // NOLINT: durations
 
 namespace {
 
+constexpr std::uint32_t kReplicas = 3;
 constexpr std::uint32_t kFirstClient = 1001;
+constexpr std::uint32_t kFirstLocalCaller = 2001;
 constexpr std::size_t kComplaintsMax = 20;
 
 ring::ClusterConfig ConfigOf(const WorldOptions& options) {
   ring::ClusterConfig config;
   config.cluster_name = "simulated";
   config.shards = options.shards;
-  config.replicas = std::min(options.nodes, 3U);
+  config.replicas = std::min(options.nodes, kReplicas);
   for (std::uint32_t i = 1; i <= options.nodes; ++i) {
     config.nodes.push_back({NodeId(i), AddressOf(NodeId(i)), "zone-" + std::to_string(i), 1});
   }
@@ -49,41 +53,68 @@ World::World(const WorldOptions& options)
     : options_(options),
       events_(options.trace),
       random_(options.seed),
-      watch_([this](const std::string& what) { Complain(what); }),
+      watch_(
+          [this](std::string_view checker, const std::string& what) { Complain(checker, what); },
+          [this](NodeId node) -> const MemoryLogStore& { return nodes_[node.value() - 1]->log(); }),
       network_(&events_, random_.Fork(),
                [this](NodeId from, std::string_view message) { watch_.OnMessage(from, message); }) {
+  std::vector<std::uint32_t> ends;
+  MakeNodes(&ends);
+  MakeClients(&ends);
+  faults_ = std::make_unique<Faults>(
+      &events_, &network_, &nodes_, ends, [this] { return Whole(); }, random_.Fork());
+}
+
+void World::MakeNodes(std::vector<std::uint32_t>* ends) {
   const node::NodeOptions node_options = NodeOptionsOf(random_);
   const ring::ClusterConfig config = ConfigOf(options_);
-  std::vector<std::uint32_t> ends;
   for (const ring::NodeInfo& info : config.nodes) {
     nodes_.push_back(std::make_unique<SimulatedNode>(
         &events_, &network_, node_options, config, info.id, random_.Fork(),
-        [this](const std::string& what) { Complain(what); }));
-    ends.push_back(info.id.value());
+        [this](std::string_view checker, const std::string& what) { Complain(checker, what); },
+        &watch_));
+    ends->push_back(info.id.value());
   }
-  ClientWorld client_world{&events_, &network_,
-                           [this](NodeId node) { return nodes_[node.value() - 1].get(); },
-                           [this](const std::string& what) { Complain(what); }};
+}
+
+void World::MakeClients(std::vector<std::uint32_t>* ends) {
+  ClientWorld client_world{
+      &events_, &network_, [this](NodeId node) { return nodes_[node.value() - 1].get(); },
+      [this](const std::string& what) { Complain("every request is answered", what); }};
   Workload workload;
   workload.shards = options_.shards;
   workload.nodes = options_.nodes;
   for (std::uint32_t i = 0; i < options_.clients; ++i) {
     clients_.push_back(std::make_unique<SimulatedClient>(client_world, workload, kFirstClient + i,
                                                          random_.Fork()));
-    ends.push_back(kFirstClient + i);
+    ends->push_back(kFirstClient + i);
   }
-  faults_ = std::make_unique<Faults>(&events_, &network_, &nodes_, ends, random_.Fork());
+  std::vector<std::vector<std::string>> registers(options_.shards);
+  for (std::uint32_t shard = 0; shard < options_.shards; ++shard) {
+    for (std::uint32_t i = 0; i < workload.registers_per_shard; ++i) {
+      registers[shard].push_back(clients_.front()->RegisterKey(shard, i));
+    }
+  }
+  for (const auto& node : nodes_) {
+    local_callers_.push_back(std::make_unique<LocalCaller>(
+        &events_, node.get(), kFirstLocalCaller + node->id().value(), registers, random_.Fork()));
+  }
 }
 
 World::~World() {
   clients_.clear();
+  for (const auto& node : nodes_) {  // Who watches a crash looks at all nodes.
+    if (node->running()) node->Kill(Unsynced::kLost);
+  }
   nodes_.clear();
   events_.Clear();
 }
 
-void World::Complain(const std::string& what) {
-  events_.trace.Say(events_.now(), 0, [&] { return "WRONG: " + what; });
-  if (outcome_.wrong.size() < kComplaintsMax) outcome_.wrong.push_back(what);
+void World::Complain(std::string_view checker, const std::string& what) {
+  const std::string line = std::string(checker) + ": " + what;
+  events_.trace.Say(events_.now(), 0, [&] { return "WRONG: " + line; });
+  if (outcome_.wrong.size() < kComplaintsMax) outcome_.wrong.push_back(line);
+  if (options_.stop_at_first) events_.Stop();
 }
 
 void World::Look() {
@@ -98,12 +129,15 @@ Outcome World::Run() {
     events_.After(Between(random_, 0ms, 500ms), nullptr, "start", [&node] { node->Start(); });
   }
   for (const auto& client : clients_) client->Start();
+  for (const auto& caller : local_callers_) caller->Start();
   Look();
+  const MonotonicTime began = events_.now();
   SafetyPhase();
-  LivenessPhase();
+  if (!events_.stopped()) LivenessPhase();
   Judge();
   outcome_.trace_hash = events_.trace.hash();
-  outcome_.states_compared = watch_.compared();
+  outcome_.states_compared = watch_.states_compared();
+  outcome_.simulated = events_.now() - began;
   return outcome_;
 }
 
@@ -120,12 +154,13 @@ void World::LivenessPhase() {
   // Long enough for the last frozen node and for an election after it.
   events_.RunUntil(events_.now() + 5s);
   for (const auto& client : clients_) client->Stop();
+  for (const auto& caller : local_callers_) caller->Stop();
   const bool idle = events_.RunUntil(events_.now() + 5s, [this] {
     return std::all_of(clients_.begin(), clients_.end(),
                        [](const auto& client) { return client->connected() && client->idle(); });
   });
   if (!idle) {
-    Complain("a client finds no cluster, or has a call without an end");
+    Complain("liveness", "a client finds no cluster, or has a call without an end");
     return;
   }
   ProveEveryShard();
@@ -150,8 +185,9 @@ void World::ProveEveryShard() {
     const auto& history = clients_[i]->history();
     for (std::size_t j = before[i]; j < history.size(); ++j) {
       if (history[j].ended(Code::kOk)) continue;
-      Complain("not served though all is well: key " + history[j].key + ", " +
-               (history[j].ended_at ? std::string(CodeName(history[j].code)) : "no answer"));
+      Complain("liveness",
+               "not served though all is well: key " + history[j].key + ", " +
+                   (history[j].ended_at ? std::string(CodeName(history[j].code)) : "no answer"));
     }
   }
 }
@@ -166,16 +202,33 @@ void World::ReadBackOnceKeys() {
     for (const std::string& key : keys) client->Call(Operation::Kind::kGet, key);
     events_.RunUntil(events_.now() + 4s, [&] { return client->idle(); });
     for (std::size_t i = before; i < client->history().size(); ++i) {
-      if (!client->history()[i].ended(Code::kOk)) Complain("a last read failed");
+      if (!client->history()[i].ended(Code::kOk)) Complain("liveness", "a last read failed");
     }
   }
 }
 
-bool World::ReplicasEqual() {
+bool World::Whole() const {
+  std::size_t voters = 0;
+  for (const auto& node : nodes_) {
+    if (!node->running() || !node->node().has_record()) return false;
+    for (std::uint32_t i = 0; i < options_.shards; ++i) {
+      const ShardId shard(i);
+      if (node->log().WrittenGeneration(shard) == storage::Generation()) continue;
+      const auto state = node->log().SyncedHardState(shard);
+      const auto members = node->log().WrittenMembers(shard, LogIndex(UINT64_MAX));
+      voters += state && raft::IsVoter(members.back(), state->self);
+    }
+  }
+  return voters == std::size_t{options_.shards} * std::min(options_.nodes, kReplicas);
+}
+
+bool World::ReplicasEqual() const {
   std::map<ShardId, std::uint64_t> hashes;
   for (const auto& node : nodes_) {
     for (const storage::ShardStore::Name& name : node->shards().List()) {
-      const std::uint64_t hash = HashOf(*node->shards().Open(name).value());
+      // What the log does not name is on its way out, or in.
+      if (node->log().WrittenGeneration(name.shard) != name.generation) continue;
+      const std::uint64_t hash = node->shards().HashOf(name);
       if (hashes.emplace(name.shard, hash).first->second != hash) return false;
     }
   }
@@ -184,10 +237,11 @@ bool World::ReplicasEqual() {
 
 void World::AwaitEqualReplicas() {
   for (int i = 0; i < 100; ++i) {
-    if (ReplicasEqual()) return;
+    if (Whole() && ReplicasEqual()) return;
     events_.RunUntil(events_.now() + 50ms);
   }
-  Complain("the replicas of a shard do not become equal though all is well");
+  Complain("liveness", Whole() ? "the replicas of a shard do not become equal though all is well"
+                               : "a shard does not get all of its voters though all is well");
 }
 
 void World::Judge() {
@@ -195,11 +249,14 @@ void World::Judge() {
   for (const auto& client : clients_) {
     all.insert(all.end(), client->history().begin(), client->history().end());
   }
+  for (const auto& caller : local_callers_) {
+    all.insert(all.end(), caller->history().begin(), caller->history().end());
+  }
   for (const Operation& operation : all) {
     ++(operation.writes() ? outcome_.writes : outcome_.reads);
     outcome_.failed += operation.code != Code::kOk && operation.code != Code::kConditionFailed;
   }
-  for (const std::string& line : CheckHistory(all)) Complain(line);
+  for (const std::string& line : CheckHistory(all)) Complain("histories", line);
 }
 
 Outcome RunWorld(const WorldOptions& options) {

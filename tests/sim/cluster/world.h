@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/cluster/events.h"
 #include "tests/sim/cluster/faults.h"
+#include "tests/sim/cluster/local_caller.h"
 #include "tests/sim/cluster/network.h"
 #include "tests/sim/cluster/simulated_client.h"
 #include "tests/sim/cluster/simulated_node.h"
@@ -23,6 +25,8 @@ struct WorldOptions {
   std::uint32_t clients = 4;
   /// How long things go wrong.
   Duration safety_phase = std::chrono::seconds(20);
+  /// Ends the run at the first thing that is wrong.
+  bool stop_at_first = false;
   /// Prints a line for whatever may interest a reader.
   bool trace = false;
 };
@@ -36,6 +40,8 @@ struct Outcome {
   /// Calls that ended with an error while things went wrong.
   std::uint64_t failed = 0;
   std::uint64_t states_compared = 0;
+  /// How long the run was, in simulated time.
+  Duration simulated{0};
 };
 
 /// The command that repeats the run.
@@ -49,7 +55,9 @@ class World {
   Outcome Run();
 
  private:
-  void Complain(const std::string& what);
+  void Complain(std::string_view checker, const std::string& what);
+  void MakeNodes(std::vector<std::uint32_t>* ends);
+  void MakeClients(std::vector<std::uint32_t>* ends);
   void Look();
   void SafetyPhase();
   /// Every shard must be served again, every request answered well, all replicas be equal.
@@ -57,7 +65,9 @@ class World {
   void ProveEveryShard();
   void ReadBackOnceKeys();
   void AwaitEqualReplicas();
-  bool ReplicasEqual();
+  /// All nodes run, and every shard has all of its voters.
+  [[nodiscard]] bool Whole() const;
+  [[nodiscard]] bool ReplicasEqual() const;
   void Judge();
 
   const WorldOptions options_;
@@ -68,6 +78,7 @@ class World {
   Network network_;
   std::vector<std::unique_ptr<SimulatedNode>> nodes_;
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
+  std::vector<std::unique_ptr<LocalCaller>> local_callers_;
   std::unique_ptr<Faults> faults_;
 };
 

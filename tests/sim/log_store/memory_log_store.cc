@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/members.h"
 
 namespace ringfort::sim {
 namespace {
@@ -116,6 +117,7 @@ void MemoryLogStore::ApplyTo(Shards* shards, const Batch& batch) {
         shard.entries.resize(entry.index - shard.base.index - 1);
         shard.entries.push_back({entry, batch.number});
       }
+      if (options_.watch) options_.watch(update, shards == &synced_);
     }
   }
 }
@@ -151,7 +153,7 @@ Result<std::vector<raft::Entry>> MemoryLogStore::Read(ShardId shard, LogIndex fi
   std::vector<raft::Entry> entries;
   std::size_t bytes = 0;
   for (LogIndex index = first; index <= last; ++index) {
-    const raft::Entry& entry = found->second.entries[index - found->second.base.index - 1].entry;
+    const raft::Entry& entry = found->second.Find(index)->entry;
     bytes += entry.size_bytes();
     if (!entries.empty() && bytes > bytes_max) break;
     entries.push_back(entry);
@@ -185,7 +187,8 @@ Duration MemoryLogStore::stalled_for() const {
 }
 
 void MemoryLogStore::ForgetUnsynced(Unsynced fate) {
-  if (fate == Unsynced::kKept) {
+  // After a failed write nothing that followed it can be there.
+  if (fate == Unsynced::kKept && failure_.ok()) {
     if (in_flight_ != nullptr && !in_flight_->written) Apply(in_flight_.get());
     SyncWritten();
   }
@@ -204,6 +207,68 @@ void MemoryLogStore::ForgetUnsynced(Unsynced fate) {
 
 void MemoryLogStore::FailWrites(Status failure) {
   failure_ = std::move(failure);
+}
+
+void MemoryLogStore::Wipe() {
+  ForgetUnsynced(Unsynced::kLost);
+  seen_.clear();
+  synced_.clear();
+}
+
+std::optional<raft::HardState> MemoryLogStore::SyncedHardState(ShardId shard) const {
+  const auto found = synced_.find(shard);
+  return found == synced_.end() ? std::nullopt : std::optional(found->second.hard_state);
+}
+
+bool MemoryLogStore::HasSynced(ShardId shard, LogIndex index) const {
+  const auto found = synced_.find(shard);
+  return found != synced_.end() && index <= found->second.last();
+}
+
+const raft::Entry* MemoryLogStore::SyncedEntry(ShardId shard, LogIndex index) const {
+  const auto found = synced_.find(shard);
+  const StoredEntry* stored = found == synced_.end() ? nullptr : found->second.Find(index);
+  return stored == nullptr ? nullptr : &stored->entry;
+}
+
+std::vector<storage::LogUpdate> MemoryLogStore::SyncedEntries() const {
+  std::vector<storage::LogUpdate> updates;
+  for (const auto& [id, shard] : synced_) {
+    storage::LogUpdate& update = updates.emplace_back();
+    update.shard = id;
+    for (const StoredEntry& stored : shard.entries) update.entries.push_back(stored.entry);
+  }
+  return updates;
+}
+
+std::optional<Term> MemoryLogStore::WrittenTerm(ShardId shard, LogIndex index) const {
+  const auto found = seen_.find(shard);
+  if (found == seen_.end()) return std::nullopt;
+  if (index == found->second.base.index) return found->second.base.term;
+  const StoredEntry* stored = found->second.Find(index);
+  return stored == nullptr ? std::nullopt : std::optional(stored->entry.term);
+}
+
+const raft::LogBase* MemoryLogStore::WrittenBase(ShardId shard) const {
+  const auto found = seen_.find(shard);
+  return found == seen_.end() ? nullptr : &found->second.base;
+}
+
+std::vector<raft::Members> MemoryLogStore::WrittenMembers(ShardId shard, LogIndex index) const {
+  const auto found = seen_.find(shard);
+  if (found == seen_.end()) return {};
+  std::vector<raft::Members> members{found->second.base.members};
+  for (const StoredEntry& stored : found->second.entries) {
+    if (stored.entry.kind != raft::EntryKind::kMembers) continue;
+    if (stored.entry.index <= index) members.clear();
+    members.push_back(raft::DecodeMembers(stored.entry.data.view()).value());
+  }
+  return members;
+}
+
+storage::Generation MemoryLogStore::WrittenGeneration(ShardId shard) const {
+  const auto found = seen_.find(shard);
+  return found == seen_.end() ? storage::Generation() : found->second.generation;
 }
 
 }  // namespace ringfort::sim

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/time.h"
@@ -32,6 +33,9 @@ class MemoryLogStore final : public storage::LogStore {
     /// Runs the task when a write, and its sync, that begin now are over. Never at once.
     std::function<void(env::Task)> when_written;
     std::function<MonotonicTime()> now;
+    /// For who watches: sees each update when it is written, and again when it is synced. May be
+    /// empty.
+    std::function<void(const storage::LogUpdate&, bool synced)> watch = nullptr;
   };
 
   explicit MemoryLogStore(Options options);
@@ -51,6 +55,26 @@ class MemoryLogStore final : public storage::LogStore {
   void ForgetUnsynced(Unsynced fate);
   /// Every write from the one in flight on fails with this error.
   void FailWrites(Status failure);
+  /// A new disk.
+  void Wipe();
+
+  // For who watches; what was cut away counts as held.
+
+  [[nodiscard]] std::optional<raft::HardState> SyncedHardState(ShardId shard) const;
+  /// Whether the shard's log, as a crash would leave it, reaches up to there.
+  [[nodiscard]] bool HasSynced(ShardId shard, LogIndex index) const;
+  /// All entries as a crash would leave them, an update for each shard.
+  [[nodiscard]] std::vector<storage::LogUpdate> SyncedEntries() const;
+  /// The entry as a crash would leave it; null when there is none, or it was cut away.
+  [[nodiscard]] const raft::Entry* SyncedEntry(ShardId shard, LogIndex index) const;
+  /// The term of a written entry, or of the base; none outside.
+  [[nodiscard]] std::optional<Term> WrittenTerm(ShardId shard, LogIndex index) const;
+  /// What the shard's written log stands on; null when there is none.
+  [[nodiscard]] const raft::LogBase* WrittenBase(ShardId shard) const;
+  /// The members that were in force at `index` of the written log, and then each later change.
+  [[nodiscard]] std::vector<raft::Members> WrittenMembers(ShardId shard, LogIndex index) const;
+  /// Which data the shard's written log stands on; 0: it has none.
+  [[nodiscard]] storage::Generation WrittenGeneration(ShardId shard) const;
 
  private:
   struct StoredEntry {
@@ -64,6 +88,10 @@ class MemoryLogStore final : public storage::LogStore {
     std::deque<StoredEntry> entries;
 
     [[nodiscard]] LogIndex last() const { return base.index + entries.size(); }
+    /// Null outside.
+    [[nodiscard]] const StoredEntry* Find(LogIndex index) const {
+      return index > base.index && index <= last() ? &entries[index - base.index - 1] : nullptr;
+    }
   };
   using Shards = std::map<ShardId, Shard>;
   using Cuts = std::map<ShardId, raft::LogBase>;
@@ -87,7 +115,7 @@ class MemoryLogStore final : public storage::LogStore {
   void Apply(Batch* batch);
   void SyncWritten();
   [[nodiscard]] bool NeedsSync(const Batch& batch) const;
-  static void ApplyTo(Shards* shards, const Batch& batch);
+  void ApplyTo(Shards* shards, const Batch& batch);
 
   const Options options_;
   /// As a running process sees it, and as a crash would leave it.

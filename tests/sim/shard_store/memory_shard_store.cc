@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "storage/encoding.h"
 
 namespace ringfort::sim {
@@ -19,13 +20,31 @@ using storage::ReadDepth;
 
 namespace {
 
-void Change(RawMap* map, const Mutation& mutation) {
-  if (mutation.kind == Mutation::Kind::kPut) {
-    map->insert_or_assign(mutation.key, mutation.value);
-  } else {
-    map->erase(mutation.key);
+/// A map, and all of it as one number: the sum of its entries' hashes, so that a change costs
+/// little.
+struct Contents {
+  Contents() = default;
+  explicit Contents(RawMap all) : map(std::move(all)) {
+    for (const auto& entry : map) hash += HashOf(entry);
   }
-}
+
+  RawMap map;
+  std::uint64_t hash = 0;
+
+  void Change(const Mutation& mutation) {
+    const auto found = map.find(mutation.key);
+    if (found != map.end()) hash -= HashOf(*found);
+    if (mutation.kind == Mutation::Kind::kDelete) {
+      if (found != map.end()) map.erase(found);
+      return;
+    }
+    const auto placed = map.insert_or_assign(mutation.key, mutation.value).first;
+    hash += HashOf(*placed);
+  }
+  static std::uint64_t HashOf(const RawMap::value_type& entry) {
+    return Hash64(entry.second, Hash64(entry.first));
+  }
+};
 
 /// Takes one entry more; false when the page is full.
 bool Take(const RawMap::value_type& entry, const RangeQuery& query, std::size_t* bytes,
@@ -51,15 +70,21 @@ Status TakenStatus() {
 class MemoryShardData : public storage::ShardData {
  public:
   /// Holds `flushed` already.
-  MemoryShardData(Random random, ShardStoreWhims whims, RawMap flushed)
-      : random_(random), whims_(whims), now_(flushed), flushed_(std::move(flushed)) {}
+  MemoryShardData(ShardId shard, Random random, ShardStoreWhims whims, const OnApply* on_apply,
+                  RawMap flushed)
+      : shard_(shard),
+        on_apply_(*on_apply),
+        random_(random),
+        whims_(whims),
+        now_(std::move(flushed)),
+        flushed_(now_) {}
 
   [[nodiscard]] Result<std::optional<std::string>> Get(std::string_view key,
                                                        ReadDepth depth) const override {
     const std::lock_guard lock(mutex_);
     if (Misses(depth)) return Missed();
-    const auto found = now_.find(key);
-    if (found == now_.end()) return std::optional<std::string>();
+    const auto found = now_.map.find(key);
+    if (found == now_.map.end()) return std::optional<std::string>();
     return std::optional<std::string>(found->second);
   }
 
@@ -68,8 +93,8 @@ class MemoryShardData : public storage::ShardData {
     if (Misses(depth)) return Missed();
     RangePage page;
     if (query.end.has_value() && *query.end <= query.begin) return page;
-    const auto begin = now_.lower_bound(query.begin);
-    const auto end = query.end.has_value() ? now_.lower_bound(*query.end) : now_.end();
+    const auto begin = now_.map.lower_bound(query.begin);
+    const auto end = query.end.has_value() ? now_.map.lower_bound(*query.end) : now_.map.end();
     std::size_t bytes = 0;
     if (query.reverse) {
       for (auto at = end; at != begin;) {
@@ -85,7 +110,8 @@ class MemoryShardData : public storage::ShardData {
 
   Status Apply(const std::vector<Mutation>& mutations, Applied applied, bool may_wait) override {
     const std::lock_guard lock(mutex_);
-    RF_CHECK(applied >= AppliedIn(now_)) << "the applied mark would go back to " << applied.index;
+    const Applied before = AppliedIn(now_.map);
+    RF_CHECK(applied >= before) << "the applied mark would go back to " << applied.index;
     if (!may_wait && Happens(whims_.overload_one_in)) {
       return {Code::kOverloaded, "the simulated disk is behind (try again)"};
     }
@@ -96,18 +122,19 @@ class MemoryShardData : public storage::ShardData {
     Record({.kind = Mutation::Kind::kPut,
             .key = storage::AppliedKey(),
             .value = storage::EncodeApplied(applied)});
+    if (on_apply_) on_apply_(shard_, before, applied);
     if (Happens(whims_.flush_one_in)) FlushLocked();
     return {};
   }
 
   [[nodiscard]] Applied applied() const override {
     const std::lock_guard lock(mutex_);
-    return AppliedIn(now_);
+    return AppliedIn(now_.map);
   }
 
   [[nodiscard]] Result<Applied> flushed_applied() const override {
     const std::lock_guard lock(mutex_);
-    return AppliedIn(flushed_);
+    return AppliedIn(flushed_.map);
   }
 
   Status Flush() override {
@@ -119,7 +146,7 @@ class MemoryShardData : public storage::ShardData {
   [[nodiscard]] std::uint64_t size_bytes() const override {
     const std::lock_guard lock(mutex_);
     std::uint64_t bytes = 0;
-    for (const auto& [key, value] : now_) bytes += key.size() + value.size();
+    for (const auto& [key, value] : now_.map) bytes += key.size() + value.size();
     return bytes;
   }
 
@@ -127,7 +154,12 @@ class MemoryShardData : public storage::ShardData {
   [[nodiscard]] std::shared_ptr<storage::Snapshot> Export(Loan loan) {
     const std::lock_guard lock(mutex_);
     FlushLocked();
-    return std::make_shared<MemorySnapshot>(flushed_, std::move(loan));
+    return std::make_shared<MemorySnapshot>(flushed_.map, std::move(loan));
+  }
+
+  [[nodiscard]] std::uint64_t hash() const {
+    const std::lock_guard lock(mutex_);
+    return now_.hash;
   }
 
   /// Back to what was flushed.
@@ -139,12 +171,12 @@ class MemoryShardData : public storage::ShardData {
 
  private:
   void Record(const Mutation& mutation) {
-    Change(&now_, mutation);
+    now_.Change(mutation);
     unflushed_.push_back(mutation);
   }
 
   void FlushLocked() {
-    for (const Mutation& mutation : unflushed_) Change(&flushed_, mutation);
+    for (const Mutation& mutation : unflushed_) flushed_.Change(mutation);
     unflushed_.clear();
   }
 
@@ -160,11 +192,13 @@ class MemoryShardData : public storage::ShardData {
     return {Code::kUnavailable, "not in the simulated memory (read again from disk)"};
   }
 
+  const ShardId shard_;
+  const OnApply& on_apply_;
   mutable std::mutex mutex_;
   mutable Random random_;  // Guarded by mutex_, as all below.
   const ShardStoreWhims whims_;
-  RawMap now_;
-  RawMap flushed_;
+  Contents now_;
+  Contents flushed_;
   std::vector<Mutation> unflushed_;  // What leads from flushed_ to now_.
 };
 
@@ -190,7 +224,8 @@ Status MemoryShardStore::Create(const std::vector<Name>& names) {
   const std::lock_guard lock(mutex_);
   for (const Name& name : names) {
     if (data_.contains(name)) continue;
-    data_.emplace(name, std::make_shared<MemoryShardData>(random_.Fork(), whims_, RawMap()));
+    data_.emplace(name, std::make_shared<MemoryShardData>(name.shard, random_.Fork(), whims_,
+                                                          &on_apply_, RawMap()));
   }
   return {};
 }
@@ -201,7 +236,19 @@ Result<std::shared_ptr<storage::ShardData>> MemoryShardStore::Open(Name name) {
   if (found == data_.end()) {
     return Status(Code::kNotFound, "there is no such shard and generation (create it first)");
   }
-  return std::shared_ptr<storage::ShardData>(found->second);
+  std::weak_ptr<storage::ShardData>& open = open_[name];
+  if (auto shared = open.lock()) return shared;
+  // Counted on its own: who waits until nobody has it open does not wait for the store.
+  std::shared_ptr<MemoryShardData> data = found->second;
+  MemoryShardData* const bare = data.get();
+  const std::shared_ptr<storage::ShardData> opened(bare, [data = std::move(data)](auto*) mutable { data.reset(); });
+  open = opened;
+  return opened;
+}
+
+std::uint64_t MemoryShardStore::HashOf(Name name) const {
+  const std::lock_guard lock(mutex_);
+  return data_.at(name)->hash();
 }
 
 Status MemoryShardStore::Drop(Name name) {
@@ -241,7 +288,8 @@ Result<std::unique_ptr<storage::Import>> MemoryShardStore::BeginImport(
 Status MemoryShardStore::Adopt(Name name, RawMap map) {
   const std::lock_guard lock(mutex_);
   if (data_.contains(name)) return TakenStatus();
-  data_.emplace(name, std::make_shared<MemoryShardData>(random_.Fork(), whims_, std::move(map)));
+  data_.emplace(name, std::make_shared<MemoryShardData>(name.shard, random_.Fork(), whims_,
+                                                        &on_apply_, std::move(map)));
   return {};
 }
 
@@ -249,6 +297,12 @@ void MemoryShardStore::Crash() {
   const std::lock_guard lock(mutex_);
   CheckNothingIsHeld();
   for (const auto& [name, data] : data_) data->Forget();
+}
+
+void MemoryShardStore::Wipe() {
+  const std::lock_guard lock(mutex_);
+  CheckNothingIsHeld();
+  data_.clear();
 }
 
 }  // namespace ringfort::sim

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -22,13 +24,17 @@ struct ShardStoreWhims {
   std::uint32_t overload_one_in = 0;  ///< An Apply that may not wait answers kOverloaded.
 };
 
+/// For who watches: the applied mark of a shard moves, from one to the other.
+using OnApply = std::function<void(ShardId, storage::Applied before, storage::Applied now)>;
+
 class MemoryShardData;
 
 /// Thread-safe. Outlives all that it hands out. Equal seeds and calls give equal whims.
 class MemoryShardStore : public storage::ShardStore {
  public:
   MemoryShardStore() = default;
-  MemoryShardStore(std::uint64_t seed, ShardStoreWhims whims) : random_(seed), whims_(whims) {}
+  MemoryShardStore(std::uint64_t seed, ShardStoreWhims whims, OnApply on_apply = nullptr)
+      : random_(seed), whims_(whims), on_apply_(std::move(on_apply)) {}
   ~MemoryShardStore() override;
 
   [[nodiscard]] std::vector<Name> List() const override;
@@ -39,9 +45,14 @@ class MemoryShardStore : public storage::ShardStore {
   Result<std::unique_ptr<storage::Import>> BeginImport(
       Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) override;
 
+  /// Everything that the map of this name, which exists, holds, as one number.
+  [[nodiscard]] std::uint64_t HashOf(Name name) const;
+
   /// What kill -9 or a power cut does: each map goes back to what it had flushed. Nobody holds a
   /// ShardData, Snapshot or Import. The store is then as a new process finds it.
   void Crash();
+  /// A new disk. Nobody holds a ShardData.
+  void Wipe();
 
  private:
   void CheckNothingIsHeld() const;
@@ -49,8 +60,10 @@ class MemoryShardStore : public storage::ShardStore {
 
   mutable std::mutex mutex_;
   Random random_{0};  // Guarded by mutex_.
-  const ShardStoreWhims whims_;
-  std::map<Name, std::shared_ptr<MemoryShardData>> data_;  // Guarded by mutex_.
+  const ShardStoreWhims whims_{};
+  const OnApply on_apply_{};
+  std::map<Name, std::shared_ptr<MemoryShardData>> data_;   // Guarded by mutex_.
+  std::map<Name, std::weak_ptr<storage::ShardData>> open_;  // Guarded by mutex_.
   const Loan loan_ = std::make_shared<const char>();
 };
 

@@ -159,17 +159,33 @@ TEST_F(CreationTest, AnAnswerThatIsNotEmptyEndsTheCreation) {
   EXPECT_THAT(storing_, IsEmpty());
 }
 
-// The run of protocols 1: C's directory is wiped, and it must not be a voter at term 0.
-TEST_F(CreationTest, AWipedDirectoryIsLeftOut) {
+// The run of protocols 1: C's directory is wiped, and it must not be a voter at term 0. It joins
+// the cluster that is there, in which it has no replica.
+TEST_F(CreationTest, AWipedDirectoryTakesTheRecordThatDoesNotNameIt) {
   Make(2);
   creation_->OnRecord(Peer(1), RecordOf(/*directory_of_2=*/99));
-  EXPECT_THAT(storing_, IsEmpty());
-  EXPECT_THAT(begun_, IsEmpty());
-  EXPECT_THAT(creation_->waiting_for(), HasSubstr("not part of the cluster"));
+  ASSERT_THAT(storing_, SizeIs(1));
+  EXPECT_FALSE(IsNamed(storing_[0].record, Peer(2)));
   EXPECT_THAT(lines_, SizeIs(1));
 }
 
-// The same, where the wiped node is the one that creates.
+TEST_F(CreationTest, ANodeThatTheRecordDoesNotHaveIsLeftOut) {
+  Make(3);
+  proto::CreationRecord record = RecordOf();
+  for (proto::RecordNode& node : *record.mutable_nodes()) {
+    if (node.node() == 3) node.set_node(9);
+  }
+  for (proto::RecordShard& shard : *record.mutable_shards()) {
+    for (proto::Member& member : *shard.mutable_members()) {
+      if (member.node() == 3) member.set_node(9);
+    }
+  }
+  creation_->OnRecord(Peer(1), record);
+  EXPECT_THAT(storing_, IsEmpty());
+  EXPECT_THAT(creation_->waiting_for(), HasSubstr("has no node 3"));
+}
+
+// The same, where the wiped node is the one that creates: it makes no second cluster.
 TEST_F(CreationTest, AWipedCreatorMakesNoSecondCluster) {
   Make(1);
   proto::CreationRecord record = MakeRecord(Config(),
@@ -180,7 +196,8 @@ TEST_F(CreationTest, AWipedCreatorMakesNoSecondCluster) {
   creation_->OnRecord(Peer(2), record);
   AnswerEmpty(2);
   AnswerEmpty(3);
-  EXPECT_THAT(storing_, IsEmpty());
+  ASSERT_THAT(storing_, SizeIs(1));
+  EXPECT_EQ(storing_[0].record.SerializeAsString(), record.SerializeAsString());
 }
 
 TEST_F(CreationTest, ARecordOfAnotherClusterIsIgnored) {

@@ -29,11 +29,16 @@ class HandLoop final : public env::Loop {
     std::erase_if(timers_, [&](const auto& entry) { return entry.first.second == timer; });
   }
 
+  /// False: there is none.
+  bool RunTask() {
+    if (tasks_.empty()) return false;
+    env::Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+    return true;
+  }
   void RunTasks() {
-    while (!tasks_.empty()) {
-      env::Task task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
+    while (RunTask()) {
     }
   }
   /// Runs what is due until the clock has moved by so much.
@@ -56,6 +61,27 @@ class HandLoop final : public env::Loop {
   std::deque<env::Task> tasks_;
   std::map<std::pair<MonotonicTime, env::TimerId>, env::Task> timers_;
   env::TimerId last_ = 0;
+};
+
+/// A pool of many threads: a task that waits may be overtaken.
+class HandPool final : public env::Executor {
+ public:
+  void Post(env::Task task) override { tasks_.push_back(std::move(task)); }
+  /// The task that came last; empty when there is none.
+  env::Task TakeNewest() {
+    if (tasks_.empty()) return {};
+    env::Task task = std::move(tasks_.back());
+    tasks_.pop_back();
+    return task;
+  }
+  bool RunNewest() {
+    const env::Task task = TakeNewest();
+    if (task) task();
+    return task != nullptr;
+  }
+
+ private:
+  std::vector<env::Task> tasks_;
 };
 
 class NotingTransport final : public env::Transport {

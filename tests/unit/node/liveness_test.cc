@@ -25,17 +25,27 @@ constexpr std::uint64_t kOwnBoot = 9;
 class LivenessTest : public testing::Test {
  protected:
   void SetUp() override {
-    ShardLoop::Doors doors{
-        NodeId(1), &loop_, &loop_, &transport_, &log_, nullptr, [](NodeId) { return kNever; },
-        nullptr,   nullptr};
+    ShardLoop::Doors doors{NodeId(1),
+                           &loop_,
+                           &loop_,
+                           &transport_,
+                           &log_,
+                           {},
+                           [](NodeId) { return kNever; },
+                           {},
+                           {},
+                           {},
+                           {},
+                           [](NodeId) { return storage::DiskRoom::kEnough; },
+                           {}};
     std::vector<ShardLoop*> loops;
     for (auto& shard_loop : shard_loops_) {
       shard_loop = std::make_unique<ShardLoop>(ShardLoopOptions(), doors);
       shard_loop->Start();
       loops.push_back(shard_loop.get());
     }
-    for (int i = 0; i < 5; ++i) cells_.push_back(std::make_unique<replica::LivenessCell>());
-    cells_.push_back(nullptr);
+    for (int i = 0; i < 6; ++i) cells_.push_back(std::make_unique<replica::LivenessCell>());
+    for (int i = 0; i < 5; ++i) cells_[static_cast<std::size_t>(i)]->PublishReplica(ReplicaId(7));
     liveness_ = std::make_unique<Liveness>(LivenessOptions(), NodeId(1), BootNumber(kOwnBoot),
                                            std::vector<NodeId>{NodeId(1), NodeId(2), NodeId(3)},
                                            Liveness::Doors{&loop_, &transport_, &cells_, loops,
@@ -116,6 +126,8 @@ TEST_F(LivenessTest, NamesWhatItDoesNotFollowInExactlyThatTerm) {
   cells_[2]->PublishTerm(Term(6));
   cells_[3]->PublishTerm(Term(5));  // Voted meanwhile: follows nobody.
   const auto ack = Answer(Beat(1, 1, Leads{{0, 4}, {1, 4}, {2, 4}, {3, 4}, {5, 4}, {99, 4}}));
+  EXPECT_EQ(ack.named(2).replica(), 7U);
+  EXPECT_EQ(ack.named(3).replica(), 0U) << "there is no replica of shard 5";
   EXPECT_FALSE(ack.needs_list());
   EXPECT_EQ(ack.boot(), 1U);
   EXPECT_THAT(Named(ack), ElementsAre(Pair(1, 4), Pair(2, 6), Pair(3, 5), Pair(5, 0), Pair(99, 0)));

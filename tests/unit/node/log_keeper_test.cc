@@ -52,12 +52,12 @@ class CountedData final : public storage::ShardData {
 class LogKeeperTest : public testing::Test {
  protected:
   void Start(std::uint32_t shards) {
-    std::vector<LogKeeper::Kept> kept;
+    LogKeeper::Shards kept;
     for (std::uint32_t i = 0; i < shards; ++i) {
       data_.push_back(std::make_shared<CountedData>());
       kept.push_back({ShardId(i), data_.back(), &shard_loop_});
     }
-    keeper_.Start(std::move(kept));
+    keeper_.Start([kept](const auto& then) { then(kept); });
   }
   std::vector<int> Flushes() const {
     std::vector<int> flushes;
@@ -70,7 +70,7 @@ class LogKeeperTest : public testing::Test {
   ScriptedLog log_;
   ShardLoop shard_loop_{
       ShardLoopOptions(),
-      {NodeId(1), &loop_, &loop_, &transport_, &log_, nullptr, nullptr, nullptr, nullptr}};
+      {NodeId(1), &loop_, &loop_, &transport_, &log_, {}, {}, {}, {}, {}, {}, {}, {}}};
   std::vector<Status> fatal_;
   LogKeeper keeper_{LogKeeperOptions{1s, 1000}, &loop_, &loop_, &log_,
                     [this](const Status& status) { fatal_.push_back(status); }};

@@ -48,11 +48,12 @@ class LoneNodeTest : public testing::Test {
  protected:
   struct Process {
     HandLoop loop;
+    HandPool pool;
     NotingTransport transport;
     std::unique_ptr<Node> node;
   };
 
-  LoneNodeTest() {
+  explicit LoneNodeTest(sim::ShardStoreWhims whims = {}) : shards_(1, whims) {
     identity_.stored.set_node(1);
     identity_.stored.set_incarnation(wire::EncodeId(Peer(1).incarnation));
     identity_.stored.set_cluster_name("test");
@@ -72,12 +73,13 @@ class LoneNodeTest : public testing::Test {
         .now = [this] { return process_->loop.Now(); }});
   }
 
-  void Start() {
+  /// The node's blocking work is done on its loop, in order; or in a pool that the test drives.
+  void Start(bool in_order = true) {
     identity_.stored.set_boot(identity_.stored.boot() + 1);
     process_ = std::make_unique<Process>();
     NodeDoors doors;
     doors.loops = {&process_->loop};
-    doors.pool = &process_->loop;
+    doors.pool = in_order ? static_cast<env::Executor*>(&process_->loop) : &process_->pool;
     doors.transport = &process_->transport;
     doors.log = log_.get();
     doors.shards = &shards_;

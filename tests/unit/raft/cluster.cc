@@ -1,4 +1,5 @@
-// The world and the driver. What goes wrong, and who asks for what, is in cluster_chaos.cc.
+// The world and the driver. What passes between nodes is in cluster_network.cc; what goes wrong,
+// and who asks for what, in cluster_chaos.cc and cluster_operator.cc.
 #include "tests/unit/raft/cluster.h"
 
 #include <algorithm>
@@ -30,25 +31,48 @@ Cluster::Cluster(std::size_t nodes, std::uint64_t seed, bool trace)
   late_chance_ = Chance(0.3) ? 0 : random_.Fraction() * 0.05;
   misfortune_pause_ = Between(milliseconds(40), milliseconds(500));
   sync_max_ = Between(microseconds(300), milliseconds(20));
-  for (std::size_t s = 0; s < kShards; ++s) invariants_.emplace_back(nodes);
+  wipes_ = Chance(0.4);
+  if (wipes_) {
+    reorders_ = false;
+    late_chance_ = 0;
+  }
+  wanted_voters_ = nodes <= 3 || Chance(0.5) ? nodes : 3 + random_.Below(nodes - 3);
+  invariants_.resize(kShards);
   cut_.assign(nodes, std::vector<bool>(nodes, false));
   last_delivery_.assign(nodes, std::vector<RealTime>(nodes, 0));
   for (Node& node : nodes_) {
     node.clock_rate = 1 + options_.clock_drift * (2 * random_.Fraction() - 1);
     node.clock_offset = static_cast<RealTime>(random_.Below(1'000'000'000'000));
-    for (std::size_t s = 0; s < kShards; ++s) node.shards.emplace_back(MembersOf(s));
+    node.shards.resize(kShards);
     node.peer_boot.assign(nodes, 0);
+  }
+  for (std::size_t s = 0; s < kShards; ++s) {
+    const LogBase base{LogIndex(), Term(), FirstMembers(s)};
+    for (const Member& voter : base.members.voters) MakeReplica(NodeOf(voter), s, voter.id, base);
   }
   for (NodeIndex n = 0; n < nodes; ++n) Start(n);
 }
 
-Members Cluster::MembersOf(std::size_t shard) const {
+Members Cluster::FirstMembers(std::size_t shard) const {
   Members members;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+  for (std::size_t i = 0; i < wanted_voters_; ++i) {
     const NodeIndex node = (i + shard) % nodes_.size();
-    members.voters.push_back(Member{IdOf(node), NodeId(IdOf(node).value()), Incarnation{1, node}});
+    members.voters.push_back(MemberOn(node, ReplicaId(static_cast<std::uint32_t>(node + 1))));
   }
   return members;
+}
+
+Cluster::Counts& Cluster::Counts::operator+=(const Counts& more) {
+  lease_reads += more.lease_reads;
+  round_reads += more.round_reads;
+  old_primaries_heard += more.old_primaries_heard;
+  changes += more.changes;
+  stale_changes += more.stale_changes;
+  transfers += more.transfers;
+  snapshots += more.snapshots;
+  created += more.created;
+  wiped += more.wiped;
+  return *this;
 }
 
 // The world.
@@ -124,8 +148,8 @@ void Cluster::Start(NodeIndex n) {
   node.half_done.clear();
   node.store_queue.clear();
   node.storing.clear();
-  node.follows.assign(kShards, std::nullopt);
-  node.followed_node.assign(kShards, n);
+  node.snapshots.clear();
+  node.follows.assign(kShards, {std::nullopt, ReplicaId(), n});
   node.terms.assign(kShards, Term());
   node.promised_until.assign(nodes_.size(), kNever);
   node.peer_gone.assign(nodes_.size(), false);
@@ -133,18 +157,39 @@ void Cluster::Start(NodeIndex n) {
   node.sent.assign(nodes_.size(), {});
   Trace("node ", n + 1, " starts, boot ", node.boot);
   for (std::size_t s = 0; s < kShards; ++s) {
-    Shard& shard = node.shards[s];
-    shard.waiting.clear();
-    shard.queued.clear();
-    shard.proposed.clear();
-    shard.raft = std::make_unique<Raft>(options_, IdOf(n), shard.disk.Recover(), random_.Fork(),
-                                        Clock(node));
-    Drive(n, s, [](Raft&, MonotonicTime) {});
+    if (node.shards[s].self != ReplicaId()) StartReplica(n, s);
   }
   for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
     if (peer != n) Reconnect(n, peer);
   }
   StartTicking(n);
+}
+
+void Cluster::MakeReplica(NodeIndex n, std::size_t s, ReplicaId id, LogBase base) {
+  Shard& shard = nodes_[n].shards[s];
+  shard.self = id;
+  shard.newest = id;
+  shard.disk.emplace(std::move(base));
+  invariants_[s].OnCreated(id, *shard.disk);
+}
+
+void Cluster::StartReplica(NodeIndex n, std::size_t s) {
+  Shard& shard = nodes_[n].shards[s];
+  shard.raft = std::make_unique<Raft>(options_, shard.self, shard.disk->Recover(), random_.Fork(),
+                                      Clock(nodes_[n]));
+  Drive(n, s, [](Raft&, MonotonicTime) {});
+}
+
+void Cluster::DropReplica(NodeIndex n, std::size_t s) {
+  Shard& shard = nodes_[n].shards[s];
+  const ReplicaId newest = shard.newest;
+  const std::uint64_t wakeups = shard.wakeups;
+  shard = Shard();
+  shard.newest = newest;
+  shard.wakeups = wakeups + 1;
+  if (!nodes_[n].up) return;
+  nodes_[n].follows[s] = {std::nullopt, ReplicaId(), n};
+  nodes_[n].terms[s] = Term();
 }
 
 void Cluster::StartTicking(NodeIndex n) {
@@ -164,32 +209,44 @@ void Cluster::Crash(NodeIndex n, bool loses) {
   Node& node = nodes_[n];
   node.up = false;
   // Of the write in flight, a part may have reached the disk.
-  std::size_t kept = random_.Below(node.storing.size() + 1);
-  const bool torn = loses || (kept < node.storing.size() && Chance(0.3));
+  const std::size_t kept = random_.Below(node.storing.size() + 1);
+  const bool may_lose = MayLose(n);
+  const bool torn = (may_lose || !wipes_) && (loses || (kept < node.storing.size() && Chance(0.3)));
   for (std::size_t i = 0; i < kept; ++i) {
     const Store& store = node.storing[i];
-    node.shards[store.shard].disk.Store(store.ready.hard_state, store.ready.entries);
+    Shard& shard = node.shards[store.shard];
+    if (shard.self == store.replica) shard.disk->Store(store.ready);
   }
   for (std::size_t s = 0; s < kShards; ++s) {
     Shard& shard = node.shards[s];
     shard.raft.reset();
-    bool lost = false;
+    shard.waiting.clear();
+    shard.queued.clear();
+    shard.proposed.clear();
+    shard.installed.clear();
+    shard.heard_from.clear();
+    if (shard.self == ReplicaId()) continue;
     if (torn) {
-      // What was synced is lost only while the other disks together still hold all of it.
-      LogIndex keep;
-      std::size_t unsure = 1;
-      for (const Node& other : nodes_) {
-        keep = std::max(keep, other.shards[s].disk.first() - 1);
-        if (&other != &node && other.shards[s].disk.hard_state().unsure) ++unsure;
-      }
-      const bool may_lose = unsure <= (nodes_.size() - 1) / 2;
       const std::size_t records = !may_lose ? 0 : loses ? 4 : random_.Below(4);
-      shard.disk.Tear(records, keep);
-      lost = records > 0;
+      shard.disk->Tear(records);
+      if (records > 0) invariants_[s].OnLost(shard.self);
     }
-    invariants_[s].OnStart(n, shard.disk, lost);
+    invariants_[s].OnCrash(shard.self, *shard.disk);
   }
   Trace("node ", n + 1, " crashes", torn ? ", its log torn" : "");
+}
+
+void Cluster::Wipe(NodeIndex n) {
+  if (nodes_[n].up) Crash(n);
+  for (std::size_t s = 0; s < kShards; ++s) {
+    Shard& shard = nodes_[n].shards[s];
+    if (shard.self != ReplicaId()) invariants_[s].OnLost(shard.self);
+    DropReplica(n, s);
+    shard.newest = ReplicaId();
+  }
+  ++nodes_[n].incarnation;
+  ++counts_.wiped;
+  Trace("node ", n + 1, " loses its directory");
 }
 
 // The driver (raft.h).
@@ -197,30 +254,31 @@ void Cluster::Crash(NodeIndex n, bool loses) {
 void Cluster::Drive(NodeIndex n, std::size_t s,
                     const std::function<void(Raft&, MonotonicTime)>& what) {
   Node& node = nodes_[n];
-  Raft& raft = *node.shards[s].raft;
+  Shard& shard = node.shards[s];
+  if (shard.raft == nullptr) return;
+  Raft& raft = *shard.raft;
   const MonotonicTime now = Clock(node);
   const bool led = raft.role() == Role::kPrimary;
   what(raft, now);
   for (NodeIndex peer = 0; !led && raft.role() == Role::kPrimary && peer < nodes_.size(); ++peer) {
-    if (node.peer_gone[peer]) raft.OnGone(IdOf(peer));
+    if (!node.peer_gone[peer]) continue;
+    for (const ReplicaId id : MembersAt(n, s, peer)) raft.OnGone(id);
   }
   do {
     Publish(n, s);
     while (raft.HasReady()) {
       Ready ready = raft.TakeReady(now);
-      for (const Message& message : ready.messages) {
-        const NodeIndex to = NodeOf(message.to);
-        Transmit(n, to, [this, to, s, message] { OnMessage(to, s, message); });
-      }
+      for (const Message& message : ready.messages) SendMessage(n, s, message);
       for (const Fetch& fetch : ready.fetches) FetchEntries(n, s, fetch);
+      for (const SnapshotOrder& order : ready.snapshots) SendSnapshot(n, s, order);
       for (const ReadyRead& read : ready.reads) {
-        const auto queued = node.shards[s].queued.find(read.id);
-        if (queued == node.shards[s].queued.end()) continue;
+        const auto queued = shard.queued.find(read.id);
+        if (queued == shard.queued.end()) continue;
         Invariants::CheckRead(read.index, queued->second,
                               "by a round at node " + std::to_string(n + 1));
-        node.shards[s].waiting.push_back({read.index, queued->second});
-        node.shards[s].queued.erase(queued);
-        ++round_reads_;
+        shard.waiting.push_back({read.index, queued->second});
+        shard.queued.erase(queued);
+        ++counts_.round_reads;
       }
       if (ready.persist_id != 0) Queue(n, s, std::move(ready));
     }
@@ -231,22 +289,25 @@ void Cluster::Drive(NodeIndex n, std::size_t s,
   Wakeup(n, s);
 }
 
+void Cluster::DriveReplica(NodeIndex n, std::size_t s, ReplicaId replica,
+                           const std::function<void(Raft&, MonotonicTime)>& what) {
+  if (nodes_[n].shards[s].self == replica) Drive(n, s, what);
+}
+
 // The order carries the safety of leases: first the mark, then what was promised.
 void Cluster::Publish(NodeIndex n, std::size_t s) {
   Node& node = nodes_[n];
   Raft& raft = *node.shards[s].raft;
   node.terms[s] = raft.term();
+  const Followed before = node.follows[s];
   const std::optional<Term> follows = raft.follows();
-  const NodeIndex followed = follows ? NodeOf(raft.primary()) : n;
-  const bool changed = follows != node.follows[s];
-  node.follows[s] = follows;
+  node.follows[s] = {follows, raft.primary(), follows ? WhereIs(n, s, raft.primary()) : n};
   while (!node.half_done.empty() && Chance(0.3)) DoHalf(n);  // The other thread goes on meanwhile.
   if (coarse_promises_) {
     for (const MonotonicTime until : node.promised_until) raft.ExtendBound(until);
-  } else if (changed && node.followed_node[s] != n) {
-    raft.ExtendBound(node.promised_until[node.followed_node[s]]);
+  } else if (follows != before.term && before.node != n) {
+    raft.ExtendBound(node.promised_until[before.node], before.primary, *before.term);
   }
-  node.followed_node[s] = followed;
 }
 
 void Cluster::Apply(NodeIndex n, std::size_t s) {
@@ -254,7 +315,7 @@ void Cluster::Apply(NodeIndex n, std::size_t s) {
   Raft& raft = *shard.raft;
   while (raft.applied() < raft.applicable()) {
     const LogIndex index = raft.applied() + 1;
-    const Entry* entry = shard.disk.Find(index);
+    const Entry* entry = shard.disk->Find(index);
     if (entry == nullptr) throw Violation("an applicable entry is not on the disk");
     invariants_[s].OnApplied(*entry);
     raft.OnApplied(index);
@@ -293,34 +354,28 @@ void Cluster::Wakeup(NodeIndex n, std::size_t s) {
 }
 
 void Cluster::CheckStep(NodeIndex n, std::size_t s) {
-  std::vector<Invariants::Replica> replicas;
-  for (const Node& node : nodes_)
-    replicas.push_back({node.shards[s].raft.get(), &node.shards[s].disk});
-  invariants_[s].AfterStep(n, replicas);
+  Invariants::Replicas replicas;
+  for (const Node& node : nodes_) {
+    const Shard& shard = node.shards[s];
+    if (shard.self != ReplicaId()) replicas[shard.self] = {shard.raft.get(), &*shard.disk};
+  }
+  invariants_[s].AfterStep(nodes_[n].shards[s].self, replicas);
   // A read at each primary that runs, at this very moment.
   for (NodeIndex i = 0; i < nodes_.size(); ++i) {
     const Node& node = nodes_[i];
-    if (!node.up || node.frozen_until > real_now_) continue;
-    if (const auto index = node.shards[s].raft->ReadByLease(Clock(node))) {
+    const Raft* raft = node.shards[s].raft.get();
+    if (raft == nullptr || node.frozen_until > real_now_) continue;
+    if (const auto index = raft->ReadByLease(Clock(node))) {
       Invariants::CheckRead(*index, invariants_[s].shown(),
                             "by lease at node " + std::to_string(i + 1));
     }
   }
 }
 
-void Cluster::OnMessage(NodeIndex n, std::size_t s, const Message& message) {
-  Trace("node ", n + 1, " shard ", s, " gets ", ToText(message));
-  const Raft& raft = *nodes_[n].shards[s].raft;
-  if (raft.unsure() && std::holds_alternative<AppendRequest>(message.body) &&
-      message.term == raft.term() && invariants_[s].newest_primary() > message.term) {
-    ++old_primaries_heard_;
-  }
-  Drive(n, s, [&](Raft& r, MonotonicTime now) { r.Step(now, message); });
-}
-
 void Cluster::Queue(NodeIndex n, std::size_t s, Ready ready) {
-  invariants_[s].OnStored(*nodes_[n].shards[s].raft, ready.entries);
-  nodes_[n].store_queue.push_back(Store{s, std::move(ready)});
+  const Shard& shard = nodes_[n].shards[s];
+  invariants_[s].OnStored(*shard.raft, ready.entries);
+  nodes_[n].store_queue.push_back(Store{s, shard.self, std::move(ready)});
   if (nodes_[n].storing.empty()) StartSync(n);
 }
 
@@ -340,112 +395,49 @@ void Cluster::FinishSync(NodeIndex n) {
   Node& node = nodes_[n];
   std::vector<Store> done;
   done.swap(node.storing);
+  // A replica may have been dropped meanwhile, and be again while these are carried out.
+  auto is_there = [&](const Store& store) {
+    return node.shards[store.shard].self == store.replica;
+  };
   for (const Store& store : done) {
-    node.shards[store.shard].disk.Store(store.ready.hard_state, store.ready.entries);
+    if (is_there(store)) node.shards[store.shard].disk->Store(store.ready);
   }
   for (const Store& store : done) {
     const std::size_t s = store.shard;
-    for (const Message& message : store.ready.messages_after_sync) {
-      const NodeIndex to = NodeOf(message.to);
-      Transmit(n, to, [this, to, s, message] { OnMessage(to, s, message); });
+    if (!is_there(store)) continue;
+    for (const Message& message : store.ready.messages_after_sync) SendMessage(n, s, message);
+    if (store.ready.base) {
+      std::vector<std::pair<LogIndex, Action>> installed;
+      installed.swap(node.shards[s].installed);
+      for (auto& [index, action] : installed) {
+        if (index <= store.ready.base->index) {
+          action();
+        } else {
+          node.shards[s].installed.emplace_back(index, std::move(action));
+        }
+      }
     }
-    Drive(n, s,
-          [&](Raft& raft, MonotonicTime now) { raft.OnPersisted(now, store.ready.persist_id); });
+    DriveReplica(n, s, store.replica, [&](Raft& raft, MonotonicTime now) {
+      raft.OnPersisted(now, store.ready.persist_id);
+    });
   }
   if (node.storing.empty() && !node.store_queue.empty()) StartSync(n);
 }
 
 void Cluster::FetchEntries(NodeIndex n, std::size_t s, const Fetch& fetch) {
   const bool fails = chaos_ && Chance(0.1);
-  AfterOn(n, Between(microseconds(20), milliseconds(5)), [this, n, s, fetch, fails] {
-    std::vector<Entry> entries;
-    for (LogIndex i = fetch.first; !fails && i <= fetch.last && entries.size() < 3; ++i) {
-      const Entry* entry = nodes_[n].shards[s].disk.Find(i);
-      if (entry == nullptr) break;
-      entries.push_back(*entry);
-    }
-    Drive(n, s,
-          [&](Raft& raft, MonotonicTime now) { raft.OnFetched(now, fetch.follower, entries); });
-  });
-}
-
-// Liveness per pair of nodes (protocols 2).
-
-void Cluster::SendHeartbeats(NodeIndex n) {
-  Node& node = nodes_[n];
-  Heartbeat heartbeat{node.boot, 0, {}};
-  for (std::size_t s = 0; s < kShards; ++s) {
-    const Raft& raft = *node.shards[s].raft;
-    if (raft.role() == Role::kPrimary) heartbeat.listed.push_back({s, raft.term()});
-  }
-  for (NodeIndex peer = 0; peer < nodes_.size(); ++peer) {
-    if (peer == n) continue;
-    heartbeat.sequence = node.next_sequence[peer]++;
-    node.sent[peer].emplace(heartbeat.sequence, SentHeartbeat{Clock(node), heartbeat.listed});
-    if (node.sent[peer].size() > 50) node.sent[peer].erase(node.sent[peer].begin());
-    Transmit(n, peer, [this, peer, n, heartbeat] { OnHeartbeat(peer, n, heartbeat); });
-  }
-  AfterOn(n, heartbeat_interval_, [this, n] { SendHeartbeats(n); });
-}
-
-void Cluster::OnHeartbeat(NodeIndex n, NodeIndex from, const Heartbeat& heartbeat) {
-  Node& node = nodes_[n];
-  for (std::size_t s = 0; s < kShards; ++s) {
-    const auto listed = std::find_if(heartbeat.listed.begin(), heartbeat.listed.end(),
-                                     [s](const Listed& one) { return one.shard == s; });
-    Drive(n, s, [&](Raft& raft, MonotonicTime now) {
-      if (listed != heartbeat.listed.end()) raft.OnHeartbeat(now, IdOf(from), listed->term);
-      const bool leads = listed != heartbeat.listed.end() && listed->term >= raft.term();
-      if (!leads && raft.primary() == IdOf(from)) raft.OnPrimaryGone(now);
-    });
-  }
-  // Acknowledged on another thread, in two halves that anything may come between: first the promise
-  // is recorded, then the marks are read.
-  node.half_done.push_back([this, n, from, heartbeat] {
-    MonotonicTime& promised = nodes_[n].promised_until[from];
-    promised = std::max(promised, Clock(nodes_[n]) + options_.lease);
-    nodes_[n].half_done.push_back([this, n, from, heartbeat] { Acknowledge(n, from, heartbeat); });
-  });
-  AfterOn(n, Between(microseconds(1), microseconds(300)), [this, n] { DoHalf(n); });
-  AfterOn(n, Between(microseconds(1), microseconds(300)), [this, n] { DoHalf(n); });
-}
-
-void Cluster::DoHalf(NodeIndex n) {
-  std::deque<Action>& half_done = nodes_[n].half_done;
-  if (half_done.empty()) return;
-  const Action half = std::move(half_done.front());
-  half_done.pop_front();
-  half();
-}
-
-void Cluster::Acknowledge(NodeIndex n, NodeIndex to, const Heartbeat& heartbeat) {
-  const Node& node = nodes_[n];
-  Acknowledgement acknowledgement{heartbeat.sequence, {}};
-  for (const Listed& listed : heartbeat.listed) {
-    if (node.follows[listed.shard] != listed.term) {
-      acknowledgement.named.push_back({listed.shard, node.terms[listed.shard]});
-    }
-  }
-  Transmit(n, to, [this, to, n, acknowledgement] { OnAcknowledged(to, n, acknowledgement); });
-}
-
-void Cluster::OnAcknowledged(NodeIndex n, NodeIndex from, const Acknowledgement& acknowledgement) {
-  auto& sent = nodes_[n].sent[from];
-  const auto found = sent.find(acknowledgement.sequence);
-  if (found == sent.end()) return;
-  const SentHeartbeat heartbeat = found->second;
-  sent.erase(found);
-  for (const Listed& listed : heartbeat.listed) {
-    const auto named = std::find_if(acknowledgement.named.begin(), acknowledgement.named.end(),
-                                    [&](const Named& one) { return one.shard == listed.shard; });
-    Drive(n, listed.shard, [&](Raft& raft, MonotonicTime now) {
-      if (named != acknowledgement.named.end()) {
-        raft.OnNamed(now, IdOf(from), named->term);
-      } else {
-        raft.OnPromise(now, IdOf(from), listed.term, heartbeat.sent_at);
+  const ReplicaId self = nodes_[n].shards[s].self;
+  AfterOn(n, Between(microseconds(20), milliseconds(5)), [this, n, s, self, fetch, fails] {
+    DriveReplica(n, s, self, [&](Raft& raft, MonotonicTime now) {
+      std::vector<Entry> entries;
+      for (LogIndex i = fetch.first; !fails && i <= fetch.last && entries.size() < 3; ++i) {
+        const Entry* entry = nodes_[n].shards[s].disk->Find(i);
+        if (entry == nullptr) break;
+        entries.push_back(*entry);
       }
+      raft.OnFetched(now, fetch.follower, entries);
     });
-  }
+  });
 }
 
 }  // namespace ringfort::raft

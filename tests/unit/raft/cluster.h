@@ -1,7 +1,7 @@
 // A whole cluster of Raft cores on one thread, from one seed: virtual clocks that drift, a network
-// that drops, delays, reorders and cuts, disks that forget what was not synced, nodes that crash
-// and freeze. Each core is driven exactly as raft.h says, heartbeats per pair of nodes as protocols
-// 2 and 3 say.
+// that drops, delays, reorders and cuts, disks that forget what was not synced, nodes that crash,
+// freeze and lose their directory, members that change. Each core is driven exactly as raft.h says,
+// heartbeats per pair of nodes as protocols 2 and 3 say.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -25,7 +26,24 @@ class Cluster {
  public:
   static constexpr std::size_t kShards = 2;
 
-  /// `trace`: print every step to standard error.
+  /// What a run came to, over all shards.
+  struct Counts {
+    std::size_t lease_reads = 0;
+    std::size_t round_reads = 0;
+    /// How often a replica that is unsure heard a primary that had been replaced.
+    std::size_t old_primaries_heard = 0;
+    std::size_t changes = 0;
+    std::size_t stale_changes = 0;
+    std::size_t transfers = 0;
+    std::size_t snapshots = 0;
+    std::size_t created = 0;
+    std::size_t wiped = 0;
+
+    Counts& operator+=(const Counts& more);
+  };
+
+  /// Half of the runs begin with all nodes as voters, the others with fewer, where there are more
+  /// than three. `trace`: print every step to standard error.
   Cluster(std::size_t nodes, std::uint64_t seed, bool trace);
 
   /// Lets things go wrong for `length`.
@@ -36,10 +54,7 @@ class Cluster {
   [[nodiscard]] std::string RecentSteps() const;
   /// How many entries were committed, over all shards.
   [[nodiscard]] std::size_t committed() const;
-  [[nodiscard]] std::size_t lease_reads() const { return lease_reads_; }
-  [[nodiscard]] std::size_t round_reads() const { return round_reads_; }
-  /// How often a replica that is unsure heard a primary that had been replaced.
-  [[nodiscard]] std::size_t old_primaries_heard() const { return old_primaries_heard_; }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
   using NodeIndex = std::size_t;
@@ -60,10 +75,17 @@ class Cluster {
     LogIndex index;
     LogIndex shown_at_start;
   };
+  /// What a node has of a shard: at most one replica.
   struct Shard {
-    explicit Shard(Members members) : disk(std::move(members)) {}
-    SimulatedDisk disk;
-    std::unique_ptr<Raft> raft;
+    ReplicaId self;  ///< 0: none.
+    /// The highest id that this data directory ever had: none at or below it is made again.
+    ReplicaId newest;
+    std::optional<SimulatedDisk> disk;
+    std::unique_ptr<Raft> raft;  ///< Null while the process is down, too.
+    /// Where replicas were last heard from, for answers to those that are no members.
+    std::map<ReplicaId, NodeIndex> heard_from;
+    /// Snapshots installed, whose base is still to be synced: the base, and what to do then.
+    std::vector<std::pair<LogIndex, Action>> installed;
     std::vector<Waiting> waiting;
     /// Reads queued for a round: id -> what was shown when it started.
     std::map<std::uint64_t, LogIndex> queued;
@@ -74,35 +96,53 @@ class Cluster {
   };
   struct Store {
     std::size_t shard;
+    ReplicaId replica;
     Ready ready;
   };
   struct Listed {
     std::size_t shard;
     Term term;
+    ReplicaId primary;
   };
   struct Heartbeat {
     std::uint64_t boot;
     std::uint64_t sequence;
     std::vector<Listed> listed;
   };
-  struct Named {
-    std::size_t shard;
+  /// Of a shard that the heartbeat listed: which replica is there, if any, and whether it follows.
+  struct Stand {
+    Listed listed;
+    ReplicaId replica;
+    bool follows;
     Term term;
   };
   struct Acknowledgement {
     std::uint64_t sequence;
-    std::vector<Named> named;
+    std::uint64_t incarnation;
+    std::vector<Stand> stands;
   };
-  /// What was sent and is still to be acknowledged.
-  struct SentHeartbeat {
-    MonotonicTime sent_at;
-    std::vector<Listed> listed;
+  /// Whom a node's replica of a shard follows.
+  struct Followed {
+    std::optional<Term> term;
+    ReplicaId primary;
+    NodeIndex node;
+  };
+  struct Snapshot {
+    std::uint64_t number;
+    std::size_t shard;
+    LogBase base;
+    ReplicaId from;
+    Term term;
+    Member to;
+    bool creates;
+    std::size_t parts;
   };
   struct Node {
     double clock_rate = 1;
     RealTime clock_offset = 0;
     bool up = false;
     std::uint64_t boot = 0;
+    std::uint64_t incarnation = 1;
     RealTime frozen_until = 0;
     std::deque<Action> backlog;  ///< What came while it was frozen.
     RealTime disk_stalled_until = 0;
@@ -111,14 +151,15 @@ class Cluster {
     std::vector<Store> store_queue;
     std::vector<Store> storing;
     // Shared between the loops of a node, as the real one shares it by atomics.
-    std::vector<std::optional<Term>> follows;
+    std::vector<Followed> follows;
     std::vector<Term> terms;
-    std::vector<NodeIndex> followed_node;
     std::vector<MonotonicTime> promised_until;  ///< By the node that it was promised to.
     std::vector<std::uint64_t> peer_boot;
     std::vector<bool> peer_gone;  ///< Known to be gone, until there is a connection again.
     std::vector<std::uint64_t> next_sequence;
-    std::vector<std::map<std::uint64_t, SentHeartbeat>> sent;
+    /// When heartbeats were sent that are still to be acknowledged, by their sequence.
+    std::vector<std::map<std::uint64_t, MonotonicTime>> sent;
+    std::set<std::uint64_t> snapshots;  ///< Those on their way from here.
     /// Acknowledgements under way on another thread: what remains to be done of each.
     std::deque<Action> half_done;
   };
@@ -145,15 +186,31 @@ class Cluster {
   /// `loses`: the end of its log is torn, whatever was under way.
   void Crash(NodeIndex node, bool loses = false);
   void StartTicking(NodeIndex node);
-  [[nodiscard]] Members MembersOf(std::size_t shard) const;
-  [[nodiscard]] static ReplicaId IdOf(NodeIndex node) {
-    return ReplicaId(static_cast<std::uint32_t>(node + 1));
+  /// Its data directory is lost with all replicas.
+  void Wipe(NodeIndex node);
+  [[nodiscard]] Members FirstMembers(std::size_t shard) const;
+  [[nodiscard]] Member MemberOn(NodeIndex node, ReplicaId id) const {
+    return Member{id, NodeId(static_cast<std::uint32_t>(node + 1)),
+                  Incarnation{nodes_[node].incarnation, node}};
   }
-  [[nodiscard]] static NodeIndex NodeOf(ReplicaId id) { return id.value() - 1; }
+  [[nodiscard]] static NodeIndex NodeOf(const Member& member) { return member.node.value() - 1; }
+  void MakeReplica(NodeIndex node, std::size_t shard, ReplicaId id, LogBase base);
+  void StartReplica(NodeIndex node, std::size_t shard);
+  void DropReplica(NodeIndex node, std::size_t shard);
 
   // The driver (raft.h).
+  /// Nothing where there is no replica.
   void Drive(NodeIndex node, std::size_t shard,
              const std::function<void(Raft&, MonotonicTime)>& what);
+  /// Only if it is this one.
+  void DriveReplica(NodeIndex node, std::size_t shard, ReplicaId replica,
+                    const std::function<void(Raft&, MonotonicTime)>& what);
+  /// The node of a replica, as far as this one knows; its own if it does not.
+  [[nodiscard]] NodeIndex WhereIs(NodeIndex node, std::size_t shard, ReplicaId replica) const;
+  /// The members on `peer`, by `node`'s log.
+  [[nodiscard]] std::vector<ReplicaId> MembersAt(NodeIndex node, std::size_t shard,
+                                                 NodeIndex peer) const;
+  void SendMessage(NodeIndex node, std::size_t shard, const Message& message);
   void Publish(NodeIndex node, std::size_t shard);
   void Apply(NodeIndex node, std::size_t shard);
   void AnswerReads(NodeIndex node, std::size_t shard);
@@ -168,7 +225,25 @@ class Cluster {
   void Transmit(NodeIndex from, NodeIndex to, Action receive);
   void Reconnect(NodeIndex a, NodeIndex b);
   void TellGone(NodeIndex node, NodeIndex gone);
-  void OnMessage(NodeIndex node, std::size_t shard, const Message& message);
+  void OnMessage(NodeIndex node, std::size_t shard, NodeIndex from, const Message& message);
+
+  // Snapshots (protocols 5).
+  void SendSnapshot(NodeIndex node, std::size_t shard, const SnapshotOrder& order);
+  void OnSnapshotPart(NodeIndex node, NodeIndex from, const Snapshot& snapshot, std::size_t part);
+  void InstallSnapshot(NodeIndex node, NodeIndex from, const Snapshot& snapshot);
+  void AnswerSnapshot(NodeIndex node, NodeIndex to, const Snapshot& snapshot, bool installed);
+  void EndSnapshot(NodeIndex node, const Snapshot& snapshot, bool installed);
+
+  // Operators: who changes members and hands roles over.
+  void Operate();
+  void Transfer(NodeIndex node, std::size_t shard);
+  void ChangeMembers(NodeIndex node, std::size_t shard);
+  [[nodiscard]] std::optional<MembersChange> SomeChange(const Raft& raft);
+  void BringBackVoters(std::size_t shard);
+  void DestroyStrangers(std::size_t shard);
+  [[nodiscard]] bool IsIntact(std::size_t shard, const Member& member, NodeIndex lost) const;
+  [[nodiscard]] bool Survives(std::size_t shard, const Members& members, NodeIndex lost) const;
+  [[nodiscard]] bool MayLose(NodeIndex node) const;
 
   // Liveness per pair of nodes (protocols 2).
   void SendHeartbeats(NodeIndex node);
@@ -186,6 +261,8 @@ class Cluster {
   void CutOff(NodeIndex node, NodeIndex peer, bool both_ways, Duration length);
   void ForgetBesideAnOldPrimary(NodeIndex primary, NodeIndex forgetful);
   bool Healthy(std::string* why);
+  [[nodiscard]] bool AllEqual(std::size_t shard, const Raft& primary) const;
+  static std::string Describe(const Raft& raft);
 
   Random random_;
   bool trace_;
@@ -196,6 +273,10 @@ class Cluster {
   Options options_;
   Duration heartbeat_interval_{0};
   bool reorders_ = false;
+  /// Directories are lost. Not where messages are reordered: a healthy follower that is set aside
+  /// for a late refusal, and another that is lost, are two of three.
+  bool wipes_ = false;
+  std::size_t wanted_voters_ = 0;
   /// The driver keeps one promise for the whole node instead of one for each peer.
   bool coarse_promises_ = false;
   double drop_chance_ = 0;
@@ -210,9 +291,8 @@ class Cluster {
   std::vector<std::vector<RealTime>> last_delivery_;
   bool chaos_ = true;
   std::uint64_t next_command_ = 1;
-  std::size_t lease_reads_ = 0;
-  std::size_t round_reads_ = 0;
-  std::size_t old_primaries_heard_ = 0;
+  std::uint64_t next_snapshot_ = 1;
+  Counts counts_;
   std::deque<std::string> recent_;
 };
 

@@ -1,6 +1,5 @@
-// What goes wrong in a cluster, what its clients ask for, and that it comes back.
+// What goes wrong in a cluster, and what its clients ask for.
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include "tests/unit/raft/cluster.h"
@@ -15,68 +14,8 @@ void Cluster::RunChaos(Duration length) {
   ClientStep();
   Flush();
   Misfortune();
+  Operate();
   RunUntil(real_now_ + length.count());
-}
-
-// The network.
-
-void Cluster::Transmit(NodeIndex from, NodeIndex to, Action receive) {
-  if (cut_[from][to] || !nodes_[to].up || (chaos_ && Chance(drop_chance_))) return;
-  Duration delay = Between(microseconds(30), milliseconds(3));
-  const bool late = chaos_ && Chance(late_chance_);
-  if (late) delay += Between(milliseconds(1), milliseconds(400));
-  RealTime at = real_now_ + delay.count();
-  if (!reorders_ && !late) {
-    at = std::max(at, last_delivery_[from][to] + 1);
-    last_delivery_[from][to] = at;
-  }
-  // A message is for the process that the connection was made to, and counts for nothing once a
-  // newer process of the sender was heard of (protocols 1).
-  const std::uint64_t sender = nodes_[from].boot;
-  const std::uint64_t receiver = nodes_[to].boot;
-  auto deliver = [this, from, to, sender, receiver, receive = std::move(receive)] {
-    OnNode(to, receiver, [this, from, to, sender, receive] {
-      std::uint64_t& known = nodes_[to].peer_boot[from];
-      if (sender < known) return;
-      known = sender;
-      receive();
-    });
-  };
-  // Once more, by a connection of before that was thought dead.
-  if (late && Chance(0.3)) At(at + Between(milliseconds(1), milliseconds(200)).count(), deliver);
-  At(at, deliver);
-}
-
-void Cluster::Reconnect(NodeIndex a, NodeIndex b) {
-  for (const auto& [node, peer] : {std::pair(a, b), std::pair(b, a)}) {
-    if (!nodes_[node].up) continue;
-    AfterOn(node, Between(microseconds(100), milliseconds(10)), [this, node = node, peer = peer] {
-      const bool reborn = nodes_[node].peer_boot[peer] < nodes_[peer].boot;
-      nodes_[node].peer_boot[peer] = nodes_[peer].boot;
-      nodes_[node].peer_gone[peer] = !nodes_[peer].up;
-      for (std::size_t s = 0; s < kShards; ++s) {
-        Drive(node, s, [&](Raft& raft, MonotonicTime now) {
-          if (reborn || !nodes_[peer].up) raft.OnGone(IdOf(peer));
-          if (nodes_[peer].up) raft.OnConnected(now, IdOf(peer));
-          if (reborn && raft.primary() == IdOf(peer)) raft.OnPrimaryGone(now);
-        });
-      }
-    });
-  }
-}
-
-void Cluster::TellGone(NodeIndex n, NodeIndex gone) {
-  if (!nodes_[n].up) return;
-  AfterOn(n, Between(microseconds(100), milliseconds(10)), [this, n, gone] {
-    const bool down = !nodes_[gone].up;
-    nodes_[n].peer_gone[gone] = nodes_[n].peer_gone[gone] || down;
-    for (std::size_t s = 0; s < kShards; ++s) {
-      Drive(n, s, [&](Raft& raft, MonotonicTime now) {
-        if (down) raft.OnGone(IdOf(gone));
-        if (raft.primary() == IdOf(gone)) raft.OnPrimaryGone(now);
-      });
-    }
-  });
 }
 
 // Clients.
@@ -102,7 +41,7 @@ void Cluster::Read(NodeIndex n, std::size_t s, LogIndex shown_at_start) {
     if (const auto index = raft.ReadByLease(now)) {
       Invariants::CheckRead(*index, shown_at_start, "by lease at node " + std::to_string(n + 1));
       shard.waiting.push_back({*index, shown_at_start});
-      ++lease_reads_;
+      ++counts_.lease_reads;
       return;
     }
     if (shard.queued_in != raft.term()) shard.queued.clear();
@@ -127,23 +66,17 @@ void Cluster::Write(NodeIndex n, std::size_t s) {
 
 void Cluster::Flush() {
   for (NodeIndex n = 0; n < nodes_.size(); ++n) {
-    for (std::size_t s = 0; s < kShards && nodes_[n].up; ++s) {
-      if (!Chance(0.3)) continue;
+    for (std::size_t s = 0; s < kShards; ++s) {
       Shard& shard = nodes_[n].shards[s];
-      shard.disk.Flush(shard.raft->applied());
-      LogIndex cut = std::min(shard.raft->everywhere(), shard.disk.flushed());
-      // Without snapshots, what a torn disk lost must stay somewhere, whatever an old primary wrote
-      // in its place.
-      for (const Node& other : nodes_) {
-        const SimulatedDisk& disk = other.shards[s].disk;
-        while (cut > shard.raft->log().base().index && cut >= disk.first() &&
-               (disk.last() < cut || disk.Find(cut)->term != shard.raft->log().TermAt(cut))) {
-          cut = cut - 1;
-        }
-      }
+      // Not while the disk does not hold the base that the core stands on.
+      if (!Chance(0.3) || shard.raft == nullptr || !shard.installed.empty()) continue;
+      shard.disk->Flush(shard.raft->applied());
+      // What is flushed may go: a snapshot brings it to who still needs it.
+      const LogIndex flushed = shard.disk->flushed();
+      const LogIndex cut = Chance(0.5) ? flushed : std::min(shard.raft->everywhere(), flushed);
       if (Chance(0.5) && cut > shard.raft->log().base().index) {
         shard.raft->Cut(cut);
-        shard.disk.Cut(cut);
+        shard.disk->Cut(cut);
       }
     }
   }
@@ -159,7 +92,7 @@ void Cluster::Misfortune() {
   const Duration length =
       Between(milliseconds(5), Chance(0.3) ? milliseconds(1500) : milliseconds(300));
   Node& node = nodes_[n];
-  switch (random_.Below(10)) {
+  switch (random_.Below(13)) {
     case 0:
     case 1:
       if (!node.up) break;
@@ -202,9 +135,18 @@ void Cluster::Misfortune() {
       TellGone(n, other);  // Wrongly, as likely as not.
       break;
     case 8:
-      if (node.up && nodes_[other].up && node.shards[0].raft->serving()) {
+    case 9:
+    case 10:
+      if (nodes_[other].up && node.shards[0].raft && node.shards[0].raft->serving()) {
         ForgetBesideAnOldPrimary(n, other);
       }
+      break;
+    case 11:
+      if (!wipes_ || !MayLose(n) || !Chance(0.5)) break;
+      Wipe(n);
+      After(length, [this, n] {
+        if (!nodes_[n].up) Start(n);
+      });
       break;
     default:
       if (!node.up) break;
@@ -250,75 +192,6 @@ void Cluster::ForgetBesideAnOldPrimary(NodeIndex primary, NodeIndex forgetful) {
     }
     Start(forgetful);
   });
-}
-
-// Afterwards.
-
-void Cluster::HealAndCheckLiveness(Duration limit) {
-  chaos_ = false;
-  for (auto& row : cut_) std::fill(row.begin(), row.end(), false);
-  // Links that are cut and nodes that are down or frozen come back by themselves within this time.
-  RunUntil(real_now_ + Duration(milliseconds(1600)).count());
-  for (NodeIndex n = 0; n < nodes_.size(); ++n) {
-    if (!nodes_[n].up) Start(n);
-  }
-  const RealTime deadline = real_now_ + limit.count();
-  const std::size_t before = committed();
-  std::string why;
-  std::vector<Term> ended(kShards);  // Terms ended because a follower is set aside.
-  while (true) {
-    RunUntil(real_now_ + Duration(milliseconds(100)).count());
-    for (std::size_t s = 0; s < kShards; ++s) {
-      for (NodeIndex n = 0; n < nodes_.size(); ++n) {
-        if (committed() < before + 50 && nodes_[n].shards[s].raft->serving()) Write(n, s);
-        // Who was set aside is looked at again in the next term only. A late refusal can do that to
-        // a healthy follower where messages are reordered, which connections do not do.
-        for (const auto& [id, progress] : nodes_[n].shards[s].raft->progress()) {
-          const Term term = nodes_[n].shards[s].raft->term();
-          if (progress.state != Progress::State::kSetAside || ended[s] >= term) continue;
-          ended[s] = term;
-          Drive(n, s, [](Raft& raft, MonotonicTime now) { raft.StepDown(now); });
-          break;
-        }
-      }
-    }
-    if (Healthy(&why) && committed() > before) return;
-    if (real_now_ > deadline) throw Violation("not alive after everything was mended: " + why);
-  }
-}
-
-bool Cluster::Healthy(std::string* why) {
-  std::ostringstream text;
-  for (std::size_t s = 0; s < kShards; ++s) {
-    std::size_t serving = 0;
-    const Raft& first = *nodes_[0].shards[s].raft;
-    bool equal = true;
-    for (const Node& node : nodes_) {
-      const Raft& raft = *node.shards[s].raft;
-      if (raft.serving()) ++serving;
-      equal = equal && !raft.unsure() && raft.commit() == first.commit() &&
-              raft.applied() == first.applied() &&
-              raft.log().last_index() == first.log().last_index() &&
-              raft.log().last_term() == first.log().last_term() &&
-              raft.commit() == raft.log().last_index();
-    }
-    if (serving == 1 && equal) continue;
-    text << "shard " << s << ":";
-    for (const Node& node : nodes_) {
-      const Raft& raft = *node.shards[s].raft;
-      text << " [" << raft.self() << " role " << static_cast<int>(raft.role()) << " term "
-           << raft.term() << " last " << raft.log().last_index() << "/" << raft.log().last_term()
-           << " commit " << raft.commit() << " durable " << raft.durable()
-           << (raft.unsure() ? " unsure" : "");
-      for (const auto& [id, progress] : raft.progress()) {
-        text << " (" << id << " state " << static_cast<int>(progress.state) << " match "
-             << progress.match << " next " << progress.next << ")";
-      }
-      text << "]";
-    }
-  }
-  *why = text.str();
-  return why->empty();
 }
 
 }  // namespace ringfort::raft

@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
+#include <sstream>
 #include <string>
 
 namespace ringfort::raft {
@@ -36,9 +38,7 @@ TEST_P(RandomCluster, KeepsItsPromisesAndComesBack) {
   const std::uint64_t last = one != 0 ? one : NumberFrom("RINGFORT_RAFT_SEEDS", 100);
   const auto previous = std::signal(SIGABRT, OnAbort);
   std::size_t committed = 0;
-  std::size_t lease_reads = 0;
-  std::size_t round_reads = 0;
-  std::size_t old_primaries_heard = 0;
+  Cluster::Counts counts;
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     std::snprintf(
         running, sizeof(running),
@@ -52,25 +52,34 @@ TEST_P(RandomCluster, KeepsItsPromisesAndComesBack) {
       FAIL() << violation.what() << "\n" << running << "The last steps:\n" << cluster.RecentSteps();
     }
     committed += cluster.committed();
-    lease_reads += cluster.lease_reads();
-    round_reads += cluster.round_reads();
-    old_primaries_heard += cluster.old_primaries_heard();
+    counts += cluster.counts();
   }
   std::signal(SIGABRT, previous);
   // The runs were no empty ones.
   EXPECT_GT(committed, 100 * (last - first + 1));
   if (one == 0) {
-    EXPECT_GT(lease_reads, 20 * last);
-    EXPECT_GT(round_reads, 5 * last);
-    EXPECT_GT(old_primaries_heard, last / 10);
+    EXPECT_GT(counts.lease_reads, 20 * last);
+    EXPECT_GT(counts.round_reads, 5 * last);
+    EXPECT_GT(counts.old_primaries_heard, last / 10);
+    EXPECT_GT(counts.changes, last);
+    EXPECT_GT(counts.stale_changes, last / 2);
+    EXPECT_GT(counts.transfers, last);
+    EXPECT_GT(counts.snapshots, last);
+    EXPECT_GT(counts.created, last);
+    EXPECT_GT(counts.wiped, last / 20);
   }
-  RecordProperty("committed", std::to_string(committed));
-  RecordProperty("lease_reads", std::to_string(lease_reads));
-  RecordProperty("round_reads", std::to_string(round_reads));
-  RecordProperty("old_primaries_heard", std::to_string(old_primaries_heard));
+  std::ostringstream came_to;
+  came_to << committed << " committed, " << counts.lease_reads << " reads by lease, "
+          << counts.round_reads << " by rounds, " << counts.old_primaries_heard
+          << " old primaries heard, " << counts.changes << " changes of members, "
+          << counts.stale_changes << " refused, " << counts.transfers << " transfers, "
+          << counts.snapshots << " snapshots, " << counts.created << " replicas made, "
+          << counts.wiped << " directories lost";
+  RecordProperty("came_to", came_to.str());
+  if (one != 0 || last > 100) std::cerr << came_to.str() << "\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(Nodes, RandomCluster, testing::Values(3, 5),
+INSTANTIATE_TEST_SUITE_P(Nodes, RandomCluster, testing::Values(3, 5, 6),
                          [](const auto& size) { return std::to_string(size.param); });
 
 }  // namespace

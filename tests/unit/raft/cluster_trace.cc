@@ -12,6 +12,7 @@ struct Describe {
   void operator()(const VoteRequest& request) const {
     out << (request.pre_vote ? "pre-vote? " : "vote? ") << "log ends at " << request.last_index
         << "/" << request.last_term;
+    if (request.transfer_from != ReplicaId()) out << ", handed over by " << request.transfer_from;
   }
   void operator()(const VoteReply& reply) const {
     out << (reply.pre_vote ? "pre-vote " : "vote ") << (reply.granted ? "granted" : "refused");
@@ -27,7 +28,10 @@ struct Describe {
     if (request.entries.empty()) {
       out << " nothing";
     } else {
-      for (const Entry& entry : request.entries) out << " " << entry.index << "/" << entry.term;
+      for (const Entry& entry : request.entries) {
+        out << " " << entry.index << "/" << entry.term;
+        if (entry.kind == EntryKind::kMembers) out << "m";
+      }
     }
     out << ", commit " << request.commit;
     if (request.primary_last > LogIndex()) out << ", sure at " << request.primary_last;
@@ -42,6 +46,7 @@ struct Describe {
   }
   void operator()(const ReadProbe& probe) const { out << "read probe " << probe.round; }
   void operator()(const ReadProbeReply& reply) const { out << "read probe reply " << reply.round; }
+  void operator()(const TimeoutNow&) const { out << "timeout now"; }
 };
 
 }  // namespace

@@ -18,12 +18,21 @@ void Require(bool holds, const Parts&... parts) {
 
 }  // namespace
 
-void Invariants::AfterStep(std::size_t i, const std::vector<Replica>& replicas) {
-  const Raft& raft = *replicas[i].raft;
-  const SimulatedDisk& disk = *replicas[i].disk;
-  CheckOnlyGrows(&seen_[i], raft, disk);
+void Invariants::OnCreated(ReplicaId id, const SimulatedDisk& disk) {
+  Seen seen;
+  seen.on_disk = disk.hard_state();
+  seen.members = disk.members();
+  Require(seen_.emplace(id, seen).second, "the replica id ", id, " is used twice");
+}
+
+void Invariants::AfterStep(ReplicaId id, const Replicas& replicas) {
+  const Raft& raft = *replicas.at(id).raft;
+  const SimulatedDisk& disk = *replicas.at(id).disk;
+  Seen& seen = seen_.at(id);
+  CheckOnlyGrows(&seen, raft, disk);
   CheckElection(raft);
-  CheckCommitted(raft, replicas);
+  CheckCommitted(raft, seen.members, replicas);
+  if (seen.members != raft.members()) seen.members = raft.members();
   Require(raft.applied() <= raft.durable() && raft.applied() <= raft.commit(), "replica ",
           raft.self(), " applied ", raft.applied(), " beyond commit ", raft.commit(),
           " or durable ", raft.durable());
@@ -49,7 +58,11 @@ void Invariants::CheckOnlyGrows(Seen* seen, const Raft& raft, const SimulatedDis
               now.vote == seen->on_disk.vote || became_sure,
           raft.self(), " voted for ", seen->on_disk.vote, " and for ", now.vote, " in term ",
           now.term);
-  *seen = Seen{now, raft.commit(), raft.applied(), raft.everywhere(), raft.bound()};
+  seen->on_disk = now;
+  seen->commit = raft.commit();
+  seen->applied = raft.applied();
+  seen->everywhere = raft.everywhere();
+  seen->bound = raft.bound();
 }
 
 void Invariants::CheckElection(const Raft& raft) {
@@ -58,6 +71,12 @@ void Invariants::CheckElection(const Raft& raft) {
   Require(known->second == raft.self(), "two primaries in term ", raft.term(), ": ", known->second,
           " and ", raft.self());
   if (!first) return;
+  // Thesis 4.2.2: a change that takes the vote away may still need this replica to be committed.
+  const LogIndex newest = raft.members().index;
+  Require(IsVoter(raft.members(), raft.self()) ||
+              (newest > raft.log().base().index &&
+               IsVoter(raft.log().MembersAt(newest - 1), raft.self())),
+          "primary ", raft.self(), " is no voter");
   // Leader completeness: whoever is elected has every entry that was committed in an earlier term.
   for (const auto& [index, committed] : committed_) {
     if (index < raft.log().base().index || committed.known_in >= raft.term()) continue;
@@ -66,28 +85,34 @@ void Invariants::CheckElection(const Raft& raft) {
   }
 }
 
-void Invariants::CheckCommitted(const Raft& raft, const std::vector<Replica>& replicas) {
+void Invariants::CheckCommitted(const Raft& raft, const Members& before, const Replicas& replicas) {
   for (LogIndex index = raft.commit(); index > raft.log().base().index; index = index - 1) {
     const Term term = *raft.log().TermAt(index);
     const auto [known, first] = committed_.emplace(index, Committed{term, raft.term()});
     Require(known->second.term == term, "entry ", index, " is committed with term ",
             known->second.term, " and with term ", term);
     if (!first) break;
-    if (lossy_) continue;
-    const auto holders =
-        std::count_if(replicas.begin(), replicas.end(), [&](const Replica& replica) {
-          const Entry* entry = replica.disk->Find(index);
-          return replica.disk->first() > index || (entry != nullptr && entry->term == term);
-        });
-    Require(static_cast<std::size_t>(holders) >= MajorityOf(replicas.size()), "entry ", index,
-            " is committed, but synced on ", holders, " replicas only");
+    std::string holders;
+    auto holds = [&](ReplicaId id) {
+      const auto replica = replicas.find(id);
+      if (lossy_.contains(id)) return true;
+      if (replica == replicas.end()) return false;
+      const SimulatedDisk& disk = *replica->second.disk;
+      const Entry* entry = disk.Find(index);
+      const bool has = disk.first() > index || (entry != nullptr && entry->term == term);
+      if (has) holders += " " + std::to_string(id.value());
+      return has;
+    };
+    // Committing may itself have brought the next members (a joint configuration is left).
+    Require(QuorumHolds(before, holds) || QuorumHolds(raft.members(), holds), "entry ", index,
+            " is committed by ", raft.self(), ", but synced by no quorum:", holders);
   }
 }
 
-void Invariants::OnStart(std::size_t i, const SimulatedDisk& disk, bool torn) {
-  lossy_ = lossy_ || torn;
+void Invariants::OnCrash(ReplicaId id, const SimulatedDisk& disk) {
   // A torn disk may have forgotten a vote; everything else starts from what it holds.
-  seen_[i] = Seen{disk.hard_state(), LogIndex(), LogIndex(), LogIndex(), kNever};
+  seen_.at(id) =
+      Seen{disk.hard_state(), LogIndex(), LogIndex(), LogIndex(), kNever, disk.members()};
 }
 
 void Invariants::OnStored(const Raft& raft, const std::vector<Entry>& entries) {

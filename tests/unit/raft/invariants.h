@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -26,12 +27,17 @@ class Invariants {
     const SimulatedDisk* disk = nullptr;
   };
 
-  explicit Invariants(std::size_t replicas) : seen_(replicas) {}
+  /// All replicas that exist, by id.
+  using Replicas = std::map<ReplicaId, Replica>;
 
-  /// After a step of replica `i`; `replicas` are all of the shard.
-  void AfterStep(std::size_t i, const std::vector<Replica>& replicas);
-  /// Replica `i` starts anew from its disk.
-  void OnStart(std::size_t i, const SimulatedDisk& disk, bool torn);
+  /// A replica is made: an id is never used twice (protocols 1).
+  void OnCreated(ReplicaId id, const SimulatedDisk& disk);
+  /// After a step of replica `id`.
+  void AfterStep(ReplicaId id, const Replicas& replicas);
+  /// The replica crashed and will start anew from its disk.
+  void OnCrash(ReplicaId id, const SimulatedDisk& disk);
+  /// It lost what it had synced: its copies prove nothing.
+  void OnLost(ReplicaId id) { lossy_.insert(id); }
   /// Replica `i` hands these out to be stored.
   void OnStored(const Raft& raft, const std::vector<Entry>& entries);
   void OnApplied(const Entry& entry);
@@ -55,13 +61,15 @@ class Invariants {
     LogIndex applied;
     LogIndex everywhere;
     MonotonicTime bound = kNever;
+    /// Those in force after the step before.
+    Members members;
   };
 
   void CheckOnlyGrows(Seen* seen, const Raft& raft, const SimulatedDisk& disk);
   void CheckElection(const Raft& raft);
-  void CheckCommitted(const Raft& raft, const std::vector<Replica>& replicas);
+  void CheckCommitted(const Raft& raft, const Members& before, const Replicas& replicas);
 
-  std::vector<Seen> seen_;
+  std::map<ReplicaId, Seen> seen_;
   std::map<Term, ReplicaId> primaries_;
   struct Written {
     SharedBytes data;
@@ -78,8 +86,7 @@ class Invariants {
   std::map<LogIndex, Committed> committed_;
   std::map<LogIndex, Entry> applied_;
   LogIndex shown_;
-  /// A disk once lost what it had synced: its copies do not prove anything.
-  bool lossy_ = false;
+  std::set<ReplicaId> lossy_;
 };
 
 }  // namespace ringfort::raft

@@ -1,5 +1,6 @@
 #include "tests/unit/raft/simulated_disk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -8,6 +9,13 @@ namespace ringfort::raft {
 namespace {
 
 constexpr std::size_t kRecentRecords = 4;
+
+Members MembersOf(const Entry& entry) {
+  std::optional<Members> members = DecodeMembers(entry.data.view());
+  RF_CHECK(members.has_value());
+  members->index = entry.index;
+  return *std::move(members);
+}
 
 }  // namespace
 
@@ -23,9 +31,19 @@ void SimulatedDisk::Replay(const Record& record, LogIndex base, HardState* hard_
   }
 }
 
-void SimulatedDisk::Store(const std::optional<HardState>& hard_state,
-                          const std::vector<Entry>& entries) {
-  Record record{hard_state, entries};
+void SimulatedDisk::Store(Record record) {
+  if (record.base) {
+    // A snapshot's state machine is on the disk before its base is; the base is always synced.
+    if (record.hard_state) hard_state_ = *record.hard_state;
+    base_ = *record.base;
+    flushed_ = base_.index;
+    entries_.clear();
+    Replay({std::nullopt, std::nullopt, record.entries}, base_.index, &hard_state_, &entries_);
+    settled_hard_state_ = hard_state_;
+    settled_entries_ = entries_;
+    recent_.clear();
+    return;
+  }
   Replay(record, base_.index, &hard_state_, &entries_);
   recent_.push_back(std::move(record));
   if (recent_.size() > kRecentRecords) {
@@ -47,13 +65,16 @@ void SimulatedDisk::Cut(LogIndex index) {
     Replay(recent_.front(), base_.index, &settled_hard_state_, &settled_entries_);
     recent_.pop_front();
   }
+  for (const Entry& cut : entries_) {
+    if (cut.index <= index && cut.kind == EntryKind::kMembers) base_.members = MembersOf(cut);
+  }
   entries_.erase(entries_.begin(), entries_.begin() + count);
   settled_entries_.erase(settled_entries_.begin(), settled_entries_.begin() + count);
   base_.index = index;
   base_.term = term;
 }
 
-void SimulatedDisk::Tear(std::size_t records, LogIndex keep) {
+void SimulatedDisk::Tear(std::size_t records) {
   while (records > 0 && !recent_.empty()) {
     HardState hard_state = settled_hard_state_;
     std::vector<Entry> entries = settled_entries_;
@@ -61,7 +82,7 @@ void SimulatedDisk::Tear(std::size_t records, LogIndex keep) {
       Replay(recent_[i], base_.index, &hard_state, &entries);
     }
     const LogIndex last = base_.index + entries.size();
-    if (last < flushed_ || last < keep) break;
+    if (last < flushed_) break;
     const Entry* flushed = Find(flushed_);
     if (flushed != nullptr && entries[flushed_ - first()].term != flushed->term) break;
     hard_state_ = hard_state;
@@ -82,6 +103,7 @@ Restored SimulatedDisk::Recover() const {
     if (restored.terms.empty() || restored.terms.back().term != entry.term) {
       restored.terms.push_back({entry.index, entry.term});
     }
+    if (entry.kind == EntryKind::kMembers) restored.members_entries.push_back(entry);
   }
   restored.applied = flushed_;
   return restored;
@@ -90,6 +112,13 @@ Restored SimulatedDisk::Recover() const {
 const Entry* SimulatedDisk::Find(LogIndex index) const {
   if (index < first() || index > last()) return nullptr;
   return &entries_[index - first()];
+}
+
+Members SimulatedDisk::members() const {
+  const auto newest = std::find_if(entries_.rbegin(), entries_.rend(), [](const Entry& entry) {
+    return entry.kind == EntryKind::kMembers;
+  });
+  return newest == entries_.rend() ? base_.members : MembersOf(*newest);
 }
 
 }  // namespace ringfort::raft

@@ -24,7 +24,8 @@ raft::LogBase EmptyLog(std::uint32_t voters) {
 }  // namespace
 
 LoneReplica::LoneReplica(LoneReplicaSetup setup)
-    : store_(setup.seed, setup.whims),
+    : own_node_(setup.node),
+      store_(setup.seed, setup.whims),
       log_({.relaxed = false,
             .when_written = [this](env::Task task) { disk_.push_back(std::move(task)); },
             .now = [this] { return now_; }}) {
@@ -38,15 +39,17 @@ LoneReplica::LoneReplica(LoneReplicaSetup setup)
   RF_CHECK(store_.Create({{kShard, kGeneration}}).ok());
   const storage::RecoveredShard recovered = log_.TakeRecovery().shards.at(0);
   const auto data = store_.Open({kShard, kGeneration}).value();
-  const raft::Restored restored{recovered.hard_state, recovered.base, recovered.last,
-                                recovered.terms, data->applied().index};
-  replica_ = std::make_unique<Replica>(setup.options, kShard, MemberOn(setup.node), kGeneration,
+  const raft::Restored restored{
+      recovered.hard_state,      recovered.base,       recovered.last, recovered.terms,
+      recovered.members_entries, data->applied().index};
+  replica_ = std::make_shared<Replica>(setup.options, kShard, MemberOn(setup.node), kGeneration,
                                        restored, data, StateMachine::Load(data).value(), &log_,
-                                       &cell_, this, Random(setup.seed));
+                                       &store_, &cell_, this, Random(setup.seed));
 }
 
 void LoneReplica::Hear(std::uint32_t from_node, Term term, raft::Body body) {
-  replica_->Receive({MemberOn(from_node), replica_->raft().self(), term, std::move(body)}, now_);
+  replica_->Receive({NodeId(from_node), {}, BootNumber(1)},
+                    {MemberOn(from_node), replica_->raft().self(), term, std::move(body)}, now_);
 }
 
 void LoneReplica::Pass(Duration time) {

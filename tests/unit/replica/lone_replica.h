@@ -103,8 +103,15 @@ class LoneReplica final : public Host {
   }
   void OnLeads(ShardId, std::optional<Term> term) override { leads_ = term; }
   void OnFatal(const Status&) override { failed_ = true; }
+  [[nodiscard]] storage::DiskRoom OwnRoom() const override { return RoomOf(own_node_); }
+  bool Send(NodeId, const proto::PeerMessage&) override { return true; }
+  void SendToAll(const proto::PeerMessage&) override {}
+  void OnRemoved(Replica*, const std::string&) override {}
+  void DropData(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>) override {}
+  Duration TakeSnapshotBytes(std::size_t) override { return Duration(0); }
 
  private:
+  const NodeId own_node_;
   MonotonicTime now_{std::chrono::hours(100)};
   MonotonicTime wake_at_ = kForever;
   bool awake_ = false;
@@ -118,7 +125,7 @@ class LoneReplica final : public Host {
   sim::MemoryShardStore store_;
   sim::MemoryLogStore log_;
   LivenessCell cell_;
-  std::unique_ptr<Replica> replica_;
+  std::shared_ptr<Replica> replica_;
 };
 
 // Requests.

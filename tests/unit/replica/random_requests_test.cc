@@ -62,7 +62,7 @@ class World {
     for (const auto& node : nodes_) {
       ASSERT_FALSE(node->failed());
       ASSERT_EQ(node->replica().raft().applied(), last);
-      ASSERT_TRUE(Dump(node->replica().data()) == Dump(nodes_[0]->replica().data()));
+      ASSERT_TRUE(Dump(*node->replica().data()) == Dump(*nodes_[0]->replica().data()));
     }
     for (const Asked& asked : asked_) {
       ASSERT_EQ(asked.answer->calls, 1);
@@ -173,7 +173,7 @@ class World {
     ASSERT_FALSE(never && entry.found()) << "a write that was said not to happen has happened";
   }
   bool AnswerFor(const std::string& key, proto::Response* response) {
-    return AnswerRead(nodes_[0]->replica().data(), GetRequest(key), storage::ReadDepth::kDisk,
+    return AnswerRead(*nodes_[0]->replica().data(), GetRequest(key), storage::ReadDepth::kDisk,
                       response)
         .ok();
   }
@@ -192,7 +192,8 @@ class World {
       on_the_way_.erase(on_the_way_.begin() + static_cast<std::ptrdiff_t>(which));
       if (may_lose && random_.OneIn(15)) continue;
       LoneReplica& to = On(outgoing.to);
-      to.replica().Receive(outgoing.message, to.Now());
+      const NodeId from(outgoing.message.from.value() - LoneReplica::MemberOn(0).value());
+      to.replica().Receive({from, {}, BootNumber(1)}, outgoing.message, to.Now());
     }
   }
 
@@ -216,9 +217,10 @@ class World {
     other.SetPromise(NodeId(from), other.Now() + raft::Options().lease);
     if (other.cell().Follows(term, NodeId(from))) {
       other.replica().OnHeartbeat(NodeId(from), term, other.Now());
-      primary.replica().OnPromise(NodeId(to), term, primary.Now(), primary.Now());
+      primary.replica().OnPromise({NodeId(to), {}, {}}, term, primary.Now(), primary.Now());
     } else {
-      primary.replica().OnNamed(NodeId(to), other.cell().term(), primary.Now());
+      primary.replica().OnNamed({NodeId(to), {}, {}}, other.cell().term(), other.replica().self(),
+                                primary.Now(), primary.Now());
     }
   }
 

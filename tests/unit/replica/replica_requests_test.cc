@@ -30,14 +30,15 @@ class Primary : public testing::Test {
     return world_.Ask(WriteRequest(session_, ++sequence_, {Put(key, value)}), timeout);
   }
   void Lease() {
-    world_.replica().OnPromise(NodeId(2), world_.replica().raft().term(), world_.Now(),
+    world_.replica().OnPromise({NodeId(2), {}, {}}, world_.replica().raft().term(), world_.Now(),
                                world_.Now());
   }
   /// Time passes, and node 2 is heard of, but acknowledges nothing new.
   void PassHearing(Duration time) {
     for (const MonotonicTime end = world_.Now() + time; world_.Now() < end;) {
       world_.Pass(milliseconds(20));
-      world_.replica().OnPromise(NodeId(2), world_.replica().raft().term(), kNever, world_.Now());
+      world_.replica().OnPromise({NodeId(2), {}, {}}, world_.replica().raft().term(), kNever,
+                                 world_.Now());
     }
   }
 
@@ -225,7 +226,7 @@ TEST_F(Primary, AWaitingWriteWhoseDeadlinePassesMayYetHappen) {
   EXPECT_EQ(put->effect(), Effect::kUnknown);
   Commit();
   EXPECT_EQ(put->calls, 1);
-  EXPECT_EQ(world_.replica().data().applied().index, LogIndex(3));  // It has.
+  EXPECT_EQ(world_.replica().data()->applied().index, LogIndex(3));  // It has.
 }
 
 TEST_F(Primary, AWriteThatIsLateBeforeItIsProposedNeverHappens) {
@@ -430,7 +431,7 @@ TEST(ADamagedStore, StopsTheNode) {
   follower.Hear(1, Term(1), append);
   follower.Settle();
   EXPECT_TRUE(follower.failed());
-  EXPECT_EQ(follower.replica().data().applied().index, LogIndex(0));
+  EXPECT_EQ(follower.replica().data()->applied().index, LogIndex(0));
 }
 
 // A full disk is a state (design 3, protocols 8): puts are refused, all else goes on, and it ends.

@@ -27,7 +27,7 @@ class Follower : public testing::Test {
   Follower() : follower_({.node = 2}) {}
 
   std::vector<raft::AppendReply> Replies() { return follower_.Take<raft::AppendReply>(); }
-  LogIndex applied() { return follower_.replica().data().applied().index; }
+  LogIndex applied() { return follower_.replica().data()->applied().index; }
   /// Time for many ticks, without a sync.
   void Wait() { follower_.Pass(milliseconds(300)); }
 
@@ -154,7 +154,7 @@ TEST(PrimaryOfThree, AppliesOnlyWhatItHasSyncedItself) {
   primary.Acknowledge(3);
   primary.Pass(milliseconds(100));
   EXPECT_EQ(primary.replica().raft().commit(), LogIndex(2));  // By the other two.
-  EXPECT_EQ(primary.replica().data().applied().index, LogIndex(1));
+  EXPECT_EQ(primary.replica().data()->applied().index, LogIndex(1));
   EXPECT_EQ(answer->calls, 0);
   ASSERT_TRUE(primary.Sync());
   primary.TakeTurns();

@@ -49,19 +49,5 @@ TEST(WalFormat, RecordsOfAnotherSegmentOrCutShortAreNone) {
   }
 }
 
-TEST(WalFormat, MembersAreDecodedOnlyWhole) {
-  raft::Members members;
-  members.voters = {{ReplicaId(1), NodeId(2), {3, 4}}, {ReplicaId(5), NodeId(6), {7, 8}}};
-  members.outgoing = {{ReplicaId(9), NodeId(10), {11, 12}}};
-  members.learners = {{ReplicaId(13), NodeId(14), {15, 16}}};
-  std::string bytes;
-  AppendMembers(members, &bytes);
-  EXPECT_EQ(DecodeMembers(bytes), members);
-  EXPECT_FALSE(DecodeMembers(bytes + "x").has_value());
-  for (std::size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_FALSE(DecodeMembers(std::string_view(bytes).substr(0, size)).has_value()) << size;
-  }
-}
-
 }  // namespace
 }  // namespace ringfort::wal

@@ -21,7 +21,7 @@ TEST(LogReader, ListsEveryRecordAndTheEnd) {
   storage::LogUpdate update = OneEntry(ShardId(3), 7, 11, 100);
   update.base = raft::LogBase{LogIndex(10), Term(6), {}};
   update.generation = storage::Generation(2);
-  update.hard_state = raft::HardState{Term(7), ReplicaId(4)};
+  update.hard_state = raft::HardState{Term(7), ReplicaId(4), false, ReplicaId(9)};
   ASSERT_TRUE(AppendAndWait(**wal, {update}).ok());
 
   std::vector<std::string> lines;
@@ -32,16 +32,18 @@ TEST(LogReader, ListsEveryRecordAndTheEnd) {
   EXPECT_EQ(lines[0],
             "segment=1 offset=4208 batch=2 base shard=3 term=6 index=10 generation=2 voters=0 "
             "outgoing=0 learners=0");
-  EXPECT_EQ(lines[1], "segment=1 offset=4272 batch=2 hard_state shard=3 term=7 vote=4");
+  EXPECT_EQ(lines[1],
+            "segment=1 offset=4280 batch=2 hard_state shard=3 term=7 vote=4"
+            " replica=9");
   EXPECT_EQ(lines[2],
-            "segment=1 offset=4320 batch=2 entry shard=3 term=7 index=11 kind=command bytes=100");
+            "segment=1 offset=4336 batch=2 entry shard=3 term=7 index=11 kind=command bytes=100");
   EXPECT_THAT(DescribeEnd(*end), StartsWith("clean: "));
   EXPECT_THAT(DescribeEnd(*end), HasSubstr("after batch 2"));
 
   wal->reset();
   Image image = LoadImage(dir);
   std::string& segment = image[LastSegment(image)];
-  segment[4330] = static_cast<char>(segment[4330] ^ 1);
+  segment[4340] = static_cast<char>(segment[4340] ^ 1);
   StoreImage(image, dir);
   lines.clear();
   end = ReadLog(dir, list);

@@ -6,11 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "raft/members.h"
+
 namespace ringfort::wire {
 namespace {
 
 raft::Member SomeMember(std::uint32_t id) {
   return {ReplicaId(id), NodeId(id + 10), Incarnation{id, 99}};
+}
+
+std::string SomeMembers() {
+  std::string bytes;
+  raft::AppendMembers({{SomeMember(1), SomeMember(2)}, {SomeMember(1)}, {}, ReplicaId(2), {}},
+                      &bytes);
+  return bytes;
 }
 
 raft::AppendRequest SomeAppend() {
@@ -22,7 +31,7 @@ raft::AppendRequest SomeAppend() {
   append.everywhere = LogIndex(3);
   append.entries = {{Term(2), LogIndex(5), raft::EntryKind::kCommand, SharedBytes("x")},
                     {Term(3), LogIndex(6), raft::EntryKind::kNoop, SharedBytes()},
-                    {Term(3), LogIndex(7), raft::EntryKind::kMembers, SharedBytes("m")}};
+                    {Term(3), LogIndex(7), raft::EntryKind::kMembers, SharedBytes(SomeMembers())}};
   return append;
 }
 
@@ -46,12 +55,13 @@ TEST(RaftCodecTest, EveryKindComesBackAsItWas) {
   reply.commit = LogIndex(6);
   reply.unsure = true;
   const std::vector<raft::Body> bodies = {
-      raft::VoteRequest{true, LogIndex(8), Term(2)},
+      raft::VoteRequest{true, LogIndex(8), Term(2), ReplicaId(4)},
       raft::VoteReply{true, true, true, Duration(123'456'789)},
       SomeAppend(),
       reply,
       raft::ReadProbe{11},
       raft::ReadProbeReply{12},
+      raft::TimeoutNow{},
   };
   for (const raft::Body& body : bodies) {
     const raft::Message message = Around(body);
@@ -83,6 +93,12 @@ TEST(RaftCodecTest, RefusesSlicesThatAreNoLog) {
     a->set_previous_index(UINT64_MAX);
     a->mutable_entries(0)->set_index(0);
   })) << "index wraps";
+}
+
+TEST(RaftCodecTest, RefusesMembersThatCannotBeRead) {
+  raft::AppendRequest append = SomeAppend();
+  append.entries.back().data = SharedBytes("m");
+  EXPECT_FALSE(DecodeMessage(Encoded(Around(append))).ok());
 }
 
 TEST(RaftCodecTest, RefusesMessagesWithoutWhatEveryMessageHas) {

@@ -1,5 +1,5 @@
 // The judge itself: each kind of lie is noticed, and the truth is not called one.
-#include "tests/sim/cluster/history.h"
+#include "tests/sim/checkers/history.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,6 +71,49 @@ TEST(HistoryTest, AWriteBehindOneThatEndedBeforeIt) {
               ElementsAre(HasSubstr("stale")));
 }
 
+Operation Delete(std::uint64_t version, std::uint64_t from, std::uint64_t to) {
+  Operation operation = Ended(Kind::kDelete, from, to);
+  operation.version = version;
+  return operation;
+}
+
+TEST(HistoryTest, DeletesThatPass) {
+  const Operation unknown = Failed(Delete(0, 5, 6), Code::kDeadlineExceeded, Effect::kUnknown);
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Delete(6, 3, 4), Ended(Kind::kGet, 5, 6),
+                               Put("b", 7, 7, 8), Get("b", 7, 9, 10)}),
+              IsEmpty());
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), unknown, Ended(Kind::kGet, 20, 21)}), IsEmpty());
+  // Seen while the delete is still under way.
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Delete(6, 3, 20), Ended(Kind::kGet, 4, 5)}),
+              IsEmpty());
+}
+
+TEST(HistoryTest, WhatWasDeletedComesBack) {
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Delete(6, 3, 4), Get("a", 5, 5, 6)}),
+              ElementsAre(HasSubstr("stale")));
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Delete(6, 3, 20), Ended(Kind::kGet, 4, 5),
+                               Get("a", 5, 6, 7)}),
+              ElementsAre(HasSubstr("stale")));
+}
+
+TEST(HistoryTest, NothingIsThereThoughNobodyDeletedIt) {
+  const Operation refused = Failed(Delete(0, 5, 6), Code::kUnavailable, Effect::kNotApplied);
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), refused, Ended(Kind::kGet, 7, 8)}),
+              ElementsAre(HasSubstr("stale")));
+  EXPECT_THAT(CheckKeyHistory({Delete(4, 1, 2), Put("a", 5, 3, 4), Ended(Kind::kGet, 7, 8)}),
+              ElementsAre(HasSubstr("stale")));
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 3, 4), Ended(Kind::kGet, 5, 6), Delete(6, 7, 8)}),
+              ElementsAre(HasSubstr("stale")));
+}
+
+TEST(HistoryTest, AnyReplicaMayBeOldButNotWrong) {
+  Operation any = Get("a", 5, 5, 6);
+  any.kind = Kind::kGetAny;
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Put("b", 6, 3, 4), any}), IsEmpty());
+  any.version = 4;
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), any}), ElementsAre(HasSubstr("applied twice")));
+}
+
 TEST(HistoryTest, AValueFromNowhereOrTheFuture) {
   EXPECT_THAT(CheckKeyHistory({Get("x", 5, 1, 2)}), ElementsAre(HasSubstr("nobody wrote")));
   const Operation later = Failed(Put("a", 0, 3, 4), Code::kUnavailable, Effect::kUnknown);
@@ -94,6 +137,10 @@ TEST(HistoryTest, AConditionThatDidNotHold) {
   conditional.if_version = 5;
   EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Put("b", 6, 3, 4), conditional}),
               ElementsAre(HasSubstr("wrote over version 6")));
+  conditional.if_version = 0;
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), conditional}),
+              ElementsAre(HasSubstr("wrote over version 5")));
+  EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Delete(6, 3, 4), conditional}), IsEmpty());
   conditional.if_version = 6;
   EXPECT_THAT(CheckKeyHistory({Put("a", 5, 1, 2), Put("b", 6, 3, 4), conditional}), IsEmpty());
 }

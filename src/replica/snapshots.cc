@@ -1,0 +1,179 @@
+// A replica's snapshots: those it sends as a primary, and the one that it receives (protocols 5).
+#include <utility>
+
+#include "replica/replica.h"
+
+namespace ringfort::replica {
+
+// What ends with the replica itself, its senders above all, still lets go of files in the pool.
+RunInPool Replica::PoolDoor() {
+  return [this](env::Task work, env::Task then) {
+    host_->RunInPool(std::move(work),
+                     [self = weak_from_this().lock(), then = std::move(then)] { then(); });
+  };
+}
+
+bool Replica::SendSnapshot(NodeId to, proto::SnapshotMessage message) {
+  proto::PeerMessage wrapped;
+  *wrapped.mutable_snapshot() = std::move(message);
+  return host_->Send(to, wrapped);
+}
+
+void Replica::OnSnapshot(const env::PeerIdentity& from, proto::SnapshotMessage message) {
+  if (stopped_ || ReplicaId(message.to()) != raft_.self()) return;
+  if (!message.has_ack()) {
+    receiver_->Receive(from.node, std::move(message));
+  } else if (const auto sender = senders_.find(ReplicaId(message.from()));
+             sender != senders_.end() && ReplicaOf(from) == sender->first) {
+    sender->second->OnAck(message);
+  }
+  host_->Wake(this);
+}
+
+// Sending.
+
+void Replica::SendSnapshot(const raft::SnapshotOrder& order) {
+  const ReplicaId to = order.follower;
+  SnapshotSender::Doors doors;
+  doors.now = [this] { return host_->Now(); };
+  doors.run_in_pool = PoolDoor();
+  doors.wake_at = [this](MonotonicTime when) { host_->WakeAt(this, when); };
+  doors.send = [this, to](proto::SnapshotMessage message) {
+    return SendSnapshot(NodeOf(to), std::move(message));
+  };
+  doors.take = [this](std::size_t bytes) { return host_->TakeSnapshotBytes(bytes); };
+  doors.base_at = [this, to](storage::Applied applied) -> Result<raft::LogBase> {
+    if (raft_.log().TermAt(applied.index) != std::optional<Term>(applied.term)) {
+      return Status(Code::kUnavailable, "the log was cut beyond the snapshot (another is made)");
+    }
+    raft_.OnSnapshotStarted(to, applied.index);
+    return raft::LogBase{applied.index, applied.term, raft_.log().MembersAt(applied.index)};
+  };
+  doors.done = [this, to](const Status& status, const raft::LogBase& base) {
+    OnSnapshotDone(to, status, base);
+  };
+  const SnapshotSender::Route route{{shard_, generation_}, raft_.self(),  to,
+                                    raft_.term(),          order.creates, random_.Next()};
+  senders_[to] =
+      std::make_unique<SnapshotSender>(options_.snapshot, route, store_, std::move(doors));
+}
+
+void Replica::OnSnapshotDone(ReplicaId follower, const Status& status, const raft::LogBase& base) {
+  senders_.erase(follower);
+  if (status.ok()) {
+    made_follower_at_ = host_->Now();
+    raft_.OnSnapshotSent(made_follower_at_, follower, base.index);
+  } else {
+    raft_.OnSnapshotFailed(host_->Now(), follower);
+  }
+  host_->Wake(this);
+  // Its own files are damaged: another copy must take over, and this one be made anew.
+  if (status.code() == Code::kCorruption) host_->OnRemoved(this, status.message());
+}
+
+void Replica::TurnSenders() {
+  if (raft_.role() != raft::Role::kPrimary) senders_.clear();
+  std::vector<ReplicaId> followers;
+  for (const auto& [follower, sender] : senders_) followers.push_back(follower);
+  for (const ReplicaId follower : followers) {
+    const raft::Progress* progress = ProgressOf(follower);
+    if (progress == nullptr || progress->state != raft::Progress::State::kSnapshot) {
+      senders_.erase(follower);  // It is no member any more, or caught up without it.
+    } else if (const auto sender = senders_.find(follower); sender != senders_.end()) {
+      sender->second->Turn();
+    }
+  }
+}
+
+// Receiving.
+
+std::unique_ptr<SnapshotReceiver> Replica::MakeReceiver() {
+  SnapshotReceiver::Doors doors;
+  doors.now = [this] { return host_->Now(); };
+  doors.run_in_pool = [this](env::Task work, env::Task then) {
+    PoolDoor()(std::move(work), std::move(then));
+  };
+  doors.send = [this](NodeId to, proto::SnapshotMessage message) {
+    SendSnapshot(to, std::move(message));
+  };
+  doors.lacks = [this](const SnapshotReceiver::Offer& offer) -> Result<bool> {
+    if (!raft_.OnSnapshotOffered(host_->Now(), offer.from, offer.term)) {
+      return Status(Code::kConditionFailed, "the offer is of a primary that was replaced");
+    }
+    if (host_->OwnRoom() == storage::DiskRoom::kExhausted) {
+      return Status(Code::kDiskFull, "the disk has no room for a snapshot (it is offered again)");
+    }
+    strangers_.emplace(offer.from, offer.node);
+    return raft_.WantsSnapshot(offer.base.index, offer.base.term);
+  };
+  doors.new_generation = [this] { return ++last_generation_; };
+  doors.install = [this](const SnapshotReceiver::Offer& offer, storage::Generation generation) {
+    OpenImported(offer.base, generation);
+  };
+  return std::make_unique<SnapshotReceiver>(options_.snapshot, shard_, store_, std::move(doors));
+}
+
+void Replica::OpenImported(const raft::LogBase& base, storage::Generation generation) {
+  struct Opened {
+    std::shared_ptr<storage::ShardData> data;
+    std::unique_ptr<StateMachine> machine;
+    Status status;
+  };
+  auto opened = std::make_shared<Opened>();
+  PoolDoor()(
+      [store = store_, name = storage::ShardStore::Name{shard_, generation}, opened] {
+        auto data = store->Open(name);
+        if (!data.ok()) {
+          opened->status = data.status();
+          return;
+        }
+        auto machine = StateMachine::Load(*data);
+        if (!machine.ok()) {
+          opened->status = machine.status();
+          return;
+        }
+        opened->data = *std::move(data);
+        opened->machine = *std::move(machine);
+      },
+      [this, base, generation, opened] {
+        if (stopped_) return;
+        if (opened->status.ok()) {
+          import_ = std::make_unique<Import>(
+              Import{base, generation, std::move(opened->data), std::move(opened->machine)});
+          InstallImport();
+        } else {
+          host_->DropData({shard_, generation}, {});
+          receiver_->OnInstalled(opened->status);
+        }
+      });
+}
+
+// The log decides (protocols 5): the data change here, and last once the new base is synced.
+void Replica::InstallImport() {
+  if (import_ == nullptr || applying_in_pool_ || stopped_) return;
+  const std::unique_ptr<Import> import = std::exchange(import_, nullptr);
+  const bool wanted = raft_.role() != raft::Role::kPrimary &&
+                      raft_.WantsSnapshot(import->base.index, import->base.term);
+  if (!wanted) {
+    host_->DropData({shard_, import->generation}, import->data);
+    receiver_->OnInstalled(Status::Ok());
+    return;
+  }
+  replaced_ = Replaced{{shard_, generation_}, data_, 0};
+  raft_.OnSnapshotInstalled(import->base);
+  data_ = import->data;
+  machine_ = std::move(import->machine);
+  generation_ = import->generation;
+  session_time_ = machine_->session_time();
+  session_count_ = machine_->session_count();
+  host_->Wake(this);
+}
+
+void Replica::FinishInstall(std::uint64_t stored) {
+  if (!replaced_ || replaced_->persist_id == 0 || stored < replaced_->persist_id) return;
+  host_->DropData(replaced_->name, replaced_->data);
+  replaced_.reset();
+  if (!stopped_) receiver_->OnInstalled(Status::Ok());
+}
+
+}  // namespace ringfort::replica

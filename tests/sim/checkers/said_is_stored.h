@@ -1,0 +1,30 @@
+// What a replica tells others of its log and its vote is on its disk by then: a crash at that
+// moment must not make a liar of it (Raft paper, figure 2; protocols 4).
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "ringfort/peer.pb.h"
+#include "tests/sim/checkers/complain.h"
+
+namespace ringfort::sim {
+
+class SaidIsStored {
+ public:
+  SaidIsStored(Complain complain, LogOf log_of)
+      : complain_(std::move(complain)), log_of_(std::move(log_of)) {}
+
+  /// The node sends the message.
+  void OnMessage(NodeId from, const proto::RaftMessage& message);
+  /// The node has written the update: terms only grow, and a vote stands for its term.
+  void OnHardState(NodeId node, ShardId shard, const raft::HardState& now);
+  void OnCrash(NodeId node);
+
+ private:
+  const Complain complain_;
+  const LogOf log_of_;
+  std::map<std::pair<NodeId, ShardId>, raft::HardState> written_;
+};
+
+}  // namespace ringfort::sim
