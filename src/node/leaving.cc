@@ -4,8 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "ringfort/peer.pb.h"
-
 namespace ringfort::node {
 namespace {
 
@@ -34,10 +32,14 @@ void SumOverLoops(env::Loop* control, const std::vector<ShardLoop*>& loops,
 }  // namespace
 
 void Leaving::Start(Duration timeout, std::function<void()> done) {
-  until_ = doors_.control->Now() + timeout;
   done_ = std::move(done);
+  doors_.control->RunAt(doors_.control->Now() + timeout, [this] { End(); });
   doors_.liveness->Leave();
   Step();
+}
+
+void Leaving::End() {
+  if (const auto done = std::exchange(done_, nullptr)) done();
 }
 
 std::vector<NodeId> Leaving::Stayers() const {
@@ -48,46 +50,43 @@ std::vector<NodeId> Leaving::Stayers() const {
 
 void Leaving::Step() {
   const std::vector<NodeId> stayers = Stayers();
-  if (stayers.empty() || doors_.control->Now() >= until_) {
-    done_();
-    return;
-  }
+  if (stayers.empty()) End();
+  if (!done_) return;
   proto::PeerMessage question;
-  question.mutable_leave_question();
+  question.mutable_leave_question()->set_round(++round_);
   for (const NodeId node : stayers) {
     doors_.transport->Send(node, env::Lane::kLiveness, question.SerializeAsString());
   }
-  HandOverAll([this](std::size_t led) {
+  HandOverAll([this, round = round_](std::size_t unsettled) {
+    if (unsettled != 0) unsettled_round_ = round;
     const std::vector<NodeId> asked = Stayers();
     const bool free = std::all_of(asked.begin(), asked.end(), [this](NodeId node) {
-      const auto answer = needed_by_.find(node);
-      return answer != needed_by_.end() && answer->second == 0;
+      const auto answer = answers_.find(node);
+      return answer != answers_.end() && answer->second.round() > unsettled_round_ &&
+             answer->second.needed_by() == 0;
     });
-    if (led == 0 && free) {
-      done_();
-      return;
-    }
+    if (free) End();
     doors_.control->RunAt(doors_.control->Now() + kStep, [this] { Step(); });
   });
 }
 
-void Leaving::HandOverAll(std::function<void(std::size_t led)> then) {
+void Leaving::HandOverAll(std::function<void(std::size_t unsettled)> then) {
   SumOverLoops(
       doors_.control, doors_.loops,
       [liveness = doors_.liveness](ShardLoop& loop) {
-        std::size_t led = 0;
+        std::size_t unsettled = 0;
         loop.ForEach([&](replica::Replica& replica) {
-          if (replica.raft().role() != raft::Role::kPrimary) return;
-          ++led;
+          if (replica.raft().role() != raft::Role::kPrimary && !replica.AwaitsSuccessor()) return;
+          ++unsettled;
           replica.HandOver([&](NodeId node) { return !liveness->IsLeaving(node); }, loop.Now());
         });
-        return led;
+        return unsettled;
       },
       then);
 }
 
 void AnswerLeave(env::Loop* control, env::Transport* transport, std::vector<ShardLoop*> loops,
-                 NodeId leaver) {
+                 NodeId leaver, std::uint64_t round) {
   SumOverLoops(
       control, loops,
       [leaver](ShardLoop& loop) {
@@ -95,9 +94,10 @@ void AnswerLeave(env::Loop* control, env::Transport* transport, std::vector<Shar
         loop.ForEach([&](replica::Replica& replica) { needed_by += replica.Needs(leaver); });
         return needed_by;
       },
-      [transport, leaver](std::size_t needed_by) {
+      [transport, leaver, round](std::size_t needed_by) {
         proto::PeerMessage message;
         message.mutable_leave_answer()->set_needed_by(static_cast<std::uint32_t>(needed_by));
+        message.mutable_leave_answer()->set_round(round);
         transport->Send(leaver, env::Lane::kLiveness, message.SerializeAsString());
       });
 }

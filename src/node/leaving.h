@@ -13,6 +13,7 @@
 #include "env/transport.h"
 #include "node/liveness.h"
 #include "node/shard_loop.h"
+#include "ringfort/peer.pb.h"
 
 namespace ringfort::node {
 
@@ -30,22 +31,26 @@ class Leaving {
   /// Calls `done` once: when nothing is led here and no connected peer that stays needs this node,
   /// or after `timeout`.
   void Start(Duration timeout, std::function<void()> done);
-  /// So many shards that the peer leads would be without a majority.
-  void OnAnswer(NodeId peer, std::uint32_t needed_by) { needed_by_[peer] = needed_by; }
+  void OnAnswer(NodeId peer, const proto::LeaveAnswer& answer) { answers_[peer] = answer; }
 
  private:
   void Step();
-  void HandOverAll(std::function<void(std::size_t led)> then);
+  void End();
+  void HandOverAll(std::function<void(std::size_t unsettled)> then);
   [[nodiscard]] std::vector<NodeId> Stayers() const;
 
   const Doors doors_;
-  MonotonicTime until_;
+  /// Empty once called.
   std::function<void()> done_;
-  std::map<NodeId, std::uint32_t> needed_by_;
+  /// The newest question; and the newest that was asked while a shard of this node had no primary
+  /// but this node, or one that is only about to be: who leads it then has not counted it.
+  std::uint64_t round_ = 0;
+  std::uint64_t unsettled_round_ = 0;
+  std::map<NodeId, proto::LeaveAnswer> answers_;
 };
 
 /// Answers a peer's LeaveQuestion, once all loops have counted. Called on the control loop.
 void AnswerLeave(env::Loop* control, env::Transport* transport, std::vector<ShardLoop*> loops,
-                 NodeId leaver);
+                 NodeId leaver, std::uint64_t round);
 
 }  // namespace ringfort::node

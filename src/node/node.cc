@@ -224,11 +224,12 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
     case proto::PeerMessage::kLeaveQuestion: {
       std::vector<ShardLoop*> loops;
       for (const auto& loop : loops_) loops.push_back(loop.get());
-      AnswerLeave(doors_.loops.front(), doors_.transport, std::move(loops), from.node);
+      AnswerLeave(doors_.loops.front(), doors_.transport, std::move(loops), from.node,
+                  message.leave_question().round());
       return;
     }
     case proto::PeerMessage::kLeaveAnswer:
-      if (leaving_ != nullptr) leaving_->OnAnswer(from.node, message.leave_answer().needed_by());
+      if (leaving_ != nullptr) leaving_->OnAnswer(from.node, message.leave_answer());
       return;
     default: Rubbish(from, "a message of an unknown kind");
   }

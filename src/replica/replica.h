@@ -153,6 +153,10 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// Hands the role over to whoever keeps up best, of the nodes that may lead. True: it is under
   /// way, or there is no role to hand over.
   bool HandOver(const std::function<bool(NodeId)>& may_lead, MonotonicTime now);
+  /// The role was handed over, and nobody who leads is followed yet.
+  [[nodiscard]] bool AwaitsSuccessor() const {
+    return handed_to_ != ReplicaId() && !raft_.follows() && raft_.role() != raft::Role::kPrimary;
+  }
   /// See raft::Raft::ChangeMembers.
   Result<LogIndex> ChangeMembers(const raft::MembersChange& change, MonotonicTime now);
   /// Whether this replica leads, and without that node's replica no majority of voters is connected
@@ -265,7 +269,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// Since when no primary was heard of; and when that was last asked about.
   MonotonicTime alone_since_ = kNever;
   MonotonicTime asked_membership_at_ = kNever;
-  /// To whom the role was handed over last: a hint for clients.
+  /// To whom the role was handed over since this replica led last: a hint for clients.
   ReplicaId handed_to_;
 
   // Waiting for a sync, in order; and then to be sent.

@@ -39,6 +39,7 @@ class LoneLoop {
   ~LoneLoop() { shards_->Stop(); }
 
   [[nodiscard]] HandLoop& loop() { return loop_; }
+  [[nodiscard]] NotingTransport& transport() { return transport_; }
   [[nodiscard]] ShardLoop& shards() { return *shards_; }
   /// With all that heartbeats told. It is there until it is removed.
   [[nodiscard]] replica::Replica& replica() { return *shards_->Find(kShard); }
