@@ -40,6 +40,11 @@ struct LoneReplicaSetup {
 class LoneReplica final : public Host {
  public:
   explicit LoneReplica(LoneReplicaSetup setup = {});
+  /// What the pool still holds ends before the stores.
+  ~LoneReplica() override {
+    replica_.reset();
+    while (!pool_.empty()) pool_.pop_front();
+  }
   LoneReplica(const LoneReplica&) = delete;
   LoneReplica& operator=(const LoneReplica&) = delete;
 
@@ -86,6 +91,10 @@ class LoneReplica final : public Host {
   }
   /// What is known of the nodes' disks; enough where nothing is.
   std::map<NodeId, storage::DiskRoom> rooms;
+  /// What was sent that is no Raft message; to node 0: to all.
+  std::vector<std::pair<NodeId, proto::PeerMessage>> told;
+  std::vector<std::string> removed;
+  std::vector<storage::ShardStore::Name> dropped;
   void SetPromise(NodeId node, MonotonicTime until) { promised_[node] = until; }
 
   // Host
@@ -104,10 +113,15 @@ class LoneReplica final : public Host {
   void OnLeads(ShardId, std::optional<Term> term) override { leads_ = term; }
   void OnFatal(const Status&) override { failed_ = true; }
   [[nodiscard]] storage::DiskRoom OwnRoom() const override { return RoomOf(own_node_); }
-  bool Send(NodeId, const proto::PeerMessage&) override { return true; }
-  void SendToAll(const proto::PeerMessage&) override {}
-  void OnRemoved(Replica*, const std::string&) override {}
-  void DropData(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>) override {}
+  bool Send(NodeId to, const proto::PeerMessage& message) override {
+    told.emplace_back(to, message);
+    return true;
+  }
+  void SendToAll(const proto::PeerMessage& message) override { told.emplace_back(0, message); }
+  void OnRemoved(Replica*, const std::string& why) override { removed.push_back(why); }
+  void DropData(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData>) override {
+    dropped.push_back(name);
+  }
   Duration TakeSnapshotBytes(std::size_t) override { return Duration(0); }
 
  private:
