@@ -197,6 +197,8 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   Peer* peer = Find(from.node);
   // What an earlier process still had on its way would undo its successor's list.
   if (peer == nullptr || IsGone(from) || from.boot < peer->their_boot) return;
+  // Boots of another directory are no measure; which one is there the newest connection says.
+  if (!peer->their_incarnation.empty() && from.incarnation != peer->their_incarnation) return;
   // What a newer release may call worse is as bad as can be here.
   constexpr auto kWorst = static_cast<std::uint32_t>(storage::DiskRoom::kExhausted);
   peer->room = static_cast<storage::DiskRoom>(std::min(heartbeat.disk_room(), kWorst));

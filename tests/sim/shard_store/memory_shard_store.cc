@@ -241,7 +241,8 @@ Result<std::shared_ptr<storage::ShardData>> MemoryShardStore::Open(Name name) {
   // Counted on its own: who waits until nobody has it open does not wait for the store.
   std::shared_ptr<MemoryShardData> data = found->second;
   MemoryShardData* const bare = data.get();
-  const std::shared_ptr<storage::ShardData> opened(bare, [data = std::move(data)](auto*) mutable { data.reset(); });
+  const std::shared_ptr<storage::ShardData> opened(
+      bare, [data = std::move(data)](auto*) mutable { data.reset(); });
   open = opened;
   return opened;
 }

@@ -216,6 +216,20 @@ TEST_F(LivenessTest, AnOldBootsListDoesNotReplaceItsSuccessors) {
   EXPECT_THAT(Named(ack), IsEmpty());
 }
 
+// The run: a directory was wiped and counts its boots anew. A heartbeat of the one before, read
+// late, must not make the new one's look older for ever.
+TEST_F(LivenessTest, AnotherDirectorysLateHeartbeatIsNotHeard) {
+  cells_[0]->Publish(Term(6), NodeId(2));
+  liveness_->OnConnected(Peer(2, /*boot=*/40));
+  Answer(Beat(1, 1, Leads{{0, 6}}), Peer(2, 40));
+  liveness_->OnConnected(Peer(2, 1, /*directory=*/8));
+  transport_.sent.clear();
+  liveness_->OnHeartbeat(Peer(2, 40), Beat(2, 1, Leads{{0, 6}}));
+  EXPECT_THAT(transport_.Take(Kind::kHeartbeatAck), IsEmpty());
+  const auto ack = Answer(Beat(1, 1, Leads{{1, 7}}), Peer(2, 1, /*directory=*/8));
+  EXPECT_THAT(Named(ack), ElementsAre(Pair(1, 0)));
+}
+
 // The leading side.
 
 TEST_F(LivenessTest, ListsToEachPeerOnlyWhatItIsAMemberOf) {
