@@ -194,7 +194,6 @@ class Node final : public env::TransportEvents {
   std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> rubbish_{0};
   std::atomic<std::uint64_t> set_aside_{0};
-  /// Shards of this node that its log does not know.
   mutable std::mutex mutex_;
   /// Guarded by mutex_.
   std::string waiting_for_;

@@ -79,22 +79,30 @@ std::vector<NodeId> Replica::PeerNodes() const {
   return nodes;
 }
 
+bool Replica::IsGenuine(ReplicaId id, const env::PeerIdentity& from) const {
+  bool genuine = true;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
+    if (member.id == id)
+      genuine = member.node == from.node && member.incarnation == from.incarnation;
+  });
+  return genuine;
+}
+
+void Replica::NoteStranger(ReplicaId id, NodeId node) {
+  bool known = false;
+  raft::ForEachMember(raft_.members(),
+                      [&](const raft::Member& member) { known = known || member.id == id; });
+  if (known) return;
+  if (strangers_.size() >= kStrangersMax) strangers_.clear();
+  strangers_[id] = node;
+}
+
 // Events.
 
 void Replica::Receive(const env::PeerIdentity& from, const raft::Message& message,
                       MonotonicTime now) {
-  bool known = false;
-  bool genuine = true;
-  raft::ForEachMember(raft_.members(), [&](const raft::Member& member) {
-    if (member.id != message.from) return;
-    known = true;
-    genuine = member.node == from.node && member.incarnation == from.incarnation;
-  });
-  if (!genuine) return;
-  if (!known) {
-    if (strangers_.size() >= kStrangersMax) strangers_.clear();
-    strangers_[message.from] = from.node;
-  }
+  if (!IsGenuine(message.from, from)) return;
+  NoteStranger(message.from, from.node);
   raft_.Step(now, message);
   host_->Wake(this);
 }

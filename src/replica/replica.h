@@ -212,6 +212,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// 0 where another directory than that one was the member.
   [[nodiscard]] ReplicaId ReplicaOf(const env::PeerIdentity& peer) const;
   [[nodiscard]] const raft::Progress* ProgressOf(ReplicaId id) const;
+  /// Whether that directory may speak for the replica: it is the member's, or the replica is none.
+  [[nodiscard]] bool IsGenuine(ReplicaId id, const env::PeerIdentity& from) const;
+  void NoteStranger(ReplicaId id, NodeId node);
 
   // snapshots.cc
   RunInPool PoolDoor();

@@ -21,6 +21,7 @@ bool Replica::SendSnapshot(NodeId to, proto::SnapshotMessage message) {
 
 void Replica::OnSnapshot(const env::PeerIdentity& from, proto::SnapshotMessage message) {
   if (stopped_ || ReplicaId(message.to()) != raft_.self()) return;
+  if (!IsGenuine(ReplicaId(message.from()), from)) return;
   if (!message.has_ack()) {
     receiver_->Receive(from.node, std::move(message));
   } else if (const auto sender = senders_.find(ReplicaId(message.from()));
@@ -103,7 +104,7 @@ std::unique_ptr<SnapshotReceiver> Replica::MakeReceiver() {
     if (host_->OwnRoom() == storage::DiskRoom::kExhausted) {
       return Status(Code::kDiskFull, "the disk has no room for a snapshot (it is offered again)");
     }
-    strangers_.emplace(offer.from, offer.node);
+    NoteStranger(offer.from, offer.node);
     return raft_.WantsSnapshot(offer.base.index, offer.base.term);
   };
   doors.new_generation = [this] { return ++last_generation_; };

@@ -13,7 +13,6 @@ namespace ringfort::sim {
 
 using storage::Applied;
 using storage::Mutation;
-using storage::RangeEntry;
 using storage::RangePage;
 using storage::RangeQuery;
 using storage::ReadDepth;

@@ -136,12 +136,14 @@ TEST(PeerLinksTest, MessagesGoBothWaysOnTwoLanesInOrder) {
   EXPECT_EQ(NextMessage(&one), "message 2 liveness alive");
 }
 
+const std::size_t kLargeBytes = 12'000'000;
+
 TEST(PeerLinksTest, ALargeMessageDoesNotHoldUpTheOtherLane) {
   TestNode one(1, 1);
   TestNode two(2, 1);
   one.Know(2, two.port());
   ASSERT_TRUE(one.IsLinkedTo(2));
-  ASSERT_TRUE(one.Send(2, env::Lane::kBulk, std::string(12'000'000, 'x')));
+  ASSERT_TRUE(one.Send(2, env::Lane::kBulk, std::string(kLargeBytes, 'x')));
   ASSERT_TRUE(one.Send(2, env::Lane::kLiveness, "first"));
   EXPECT_EQ(NextMessage(&two), "message 1 liveness first");
   EXPECT_EQ(NextMessage(&two), "message 1 bulk xxxxxxxxxxxxxxxxxxxx");

@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;  // NOLINT: tests only
 using testing::ElementsAre;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 /// Only counts its flushes.

@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 /// A primary on node 1 of three, with a session. Node 2 acknowledges when it is told to.
 class Primary : public testing::Test {
  protected:
-  explicit Primary(LoneReplicaSetup setup = {}) : world_(std::move(setup)) {
+  explicit Primary(LoneReplicaSetup setup = {}) : world_(setup) {
     world_.Lead();
     const auto opened = world_.Ask(OpenRequest());
     Commit();

@@ -16,7 +16,6 @@
 namespace ringfort::rocks {
 namespace {
 
-using storage::Applied;
 using storage::Generation;
 using storage::Mutation;
 using storage::RangePage;

@@ -16,7 +16,6 @@ namespace {
 
 using storage::Applied;
 using storage::Generation;
-using storage::Mutation;
 using storage::ShardData;
 using storage::ShardStore;
 

@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 using storage::Generation;
 using storage::Import;
 using storage::Mutation;
-using storage::ReadDepth;
 using storage::ShardData;
 using storage::ShardStore;
 using storage::Snapshot;
