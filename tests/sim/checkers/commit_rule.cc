@@ -52,9 +52,18 @@ bool CommitRule::MajorityHas(NodeId primary, ShardId shard, LogIndex index,
        !is_change && change != changes.end(); ++change) {
     in_force.push_back(change->second);
   }
-  return std::any_of(in_force.begin(), in_force.end(), [&](const raft::Members& members) {
+  const auto quorum = [](const raft::Members& members, const std::set<ReplicaId>& who) {
     return !members.voters.empty() &&
-           raft::QuorumHolds(members, [&](ReplicaId id) { return holders.contains(id); });
+           raft::QuorumHolds(members, [&who](ReplicaId id) { return who.contains(id); });
+  };
+  return std::any_of(in_force.begin(), in_force.end(), [&](const raft::Members& members) {
+    if (quorum(members, holders)) return true;
+    if (is_change || !members.joint()) return false;
+    // Its end may be in force already, though nobody has seen it yet.
+    const auto own = shards_.at(shard).synced.find(members.index);
+    return own != shards_.at(shard).synced.end() && quorum(raft::Leave(members), holders) &&
+           std::any_of(own->second.begin(), own->second.end(),
+                       [&](const Copies& copies) { return quorum(members, copies.holders); });
   });
 }
 
