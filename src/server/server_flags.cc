@@ -40,7 +40,7 @@ DEFINE_uint32(
     "for flushes, compactions and the log. At most a tenth of the disk is kept. At least "
     "three times --write_buffer_mb is good");
 DEFINE_uint32(log_mb, 512, "the replicated log is cut so that it stays below this, in MiB");
-DEFINE_uint64(snapshot_bytes_per_second, 64ULL << 20,
+DEFINE_uint64(snapshot_bytes_per_second, 32ULL << 20,
               "all snapshots that this node sends together, in bytes a second; 0: no limit");
 DEFINE_uint32(log_segment_mb, 64, "one file of the log, in MiB, 1 to 4096");
 
