@@ -118,7 +118,8 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   to.lease_valid = from.lease_valid();
   to.serving = from.serving();
   for (const proto::FollowerLag& lag : from.followers()) {
-    to.followers.push_back({lag.node(), lag.match(), lag.lag_entries(), lag.alive(), lag.learner()});
+    to.followers.push_back(
+        {lag.node(), lag.match(), lag.lag_entries(), lag.alive(), lag.learner()});
   }
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();

@@ -33,7 +33,8 @@ void FillFromPayload(const Record& record, LogLine* line) {
       line->generation = payload->generation;
     }
   } else if (record.type == RecordType::kCut) {
-    if (auto members = raft::DecodeMembers(record.payload)) line->base.members = std::move(*members);
+    if (auto members = raft::DecodeMembers(record.payload))
+      line->base.members = std::move(*members);
   } else if (record.type == RecordType::kState) {
     if (auto payload = DecodeStatePayload(record)) {
       line->hard_state = payload->hard_state;

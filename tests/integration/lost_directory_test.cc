@@ -1,5 +1,5 @@
-// A node that lost its directory, or the log in it, is not the node that voted (protocols 1 and 4): it
-// is no voter before it has been filled again, and then it is one.
+// A node that lost its directory, or the log in it, is not the node that voted (protocols 1 and 4):
+// it is no voter before it has been filled again, and then it is one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

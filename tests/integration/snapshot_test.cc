@@ -37,10 +37,10 @@ TEST(Snapshot, BringsBackWhoWasAwayForLong) {
     ASSERT_TRUE(put.ok()) << put.status().ToString();
   }
   // Nobody keeps the log for a node that may never return.
-  EXPECT_TRUE(Eventually(seconds(20), [&] {
-    return LogBytes(client, 1) <= (10U << 20) && LogBytes(client, 2) <= (10U << 20);
-  })) << LogBytes(client, 1)
-      << ", " << LogBytes(client, 2);
+  EXPECT_TRUE(Eventually(
+      seconds(20),
+      [&] { return LogBytes(client, 1) <= (10U << 20) && LogBytes(client, 2) <= (10U << 20); }))
+      << LogBytes(client, 1) << ", " << LogBytes(client, 2);
   cluster.Start(3);
   ASSERT_TRUE(Eventually(seconds(60), [&] { return cluster.CaughtUp(client); }))
       << cluster.Output(3);

@@ -159,8 +159,8 @@ TEST_F(CreationTest, AnAnswerThatIsNotEmptyEndsTheCreation) {
   EXPECT_THAT(storing_, IsEmpty());
 }
 
-// The run of protocols 1: C's directory is wiped, and it must not be a voter at term 0. It joins the
-// cluster that is there, in which it has no replica.
+// The run of protocols 1: C's directory is wiped, and it must not be a voter at term 0. It joins
+// the cluster that is there, in which it has no replica.
 TEST_F(CreationTest, AWipedDirectoryTakesTheRecordThatDoesNotNameIt) {
   Make(2);
   creation_->OnRecord(Peer(1), RecordOf(/*directory_of_2=*/99));
