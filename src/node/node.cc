@@ -276,6 +276,7 @@ void Node::OnSnapshot(const env::PeerIdentity& from,
     if (!message->has_begin() || !message->begin().creates()) return;
     // Ids only grow: an older replica in its place was replaced, a newer one will not be.
     if (replica != nullptr && replica->self() > to) return;
+    if (loop.OwnRoom() == storage::DiskRoom::kExhausted) return;  // It is offered again.
     const std::shared_ptr<replica::Replica> older = loop.Remove(shard);
     doors_.loops.front()->Post([this, older, from, message] { MakeReplica(older, from, message); });
   });
