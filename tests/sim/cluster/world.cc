@@ -1,6 +1,7 @@
 #include "tests/sim/cluster/world.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "raft/quorum.h"
@@ -208,18 +209,26 @@ void World::ReadBackOnceKeys() {
 }
 
 bool World::Whole() const {
-  std::size_t voters = 0;
-  for (const auto& node : nodes_) {
-    if (!node->running() || !node->node().has_record()) return false;
-    for (std::uint32_t i = 0; i < options_.shards; ++i) {
-      const ShardId shard(i);
+  const std::size_t replicas = std::min(options_.nodes, kReplicas);
+  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+    const ShardId shard(i);
+    std::size_t voters = 0;
+    std::optional<LogIndex> change;
+    for (const auto& node : nodes_) {
+      if (!node->running() || !node->node().has_record()) return false;
       if (node->log().WrittenGeneration(shard) == storage::Generation()) continue;
       const auto state = node->log().SyncedHardState(shard);
-      const auto members = node->log().WrittenMembers(shard, LogIndex(UINT64_MAX));
-      voters += state && raft::IsVoter(members.back(), state->self);
+      const raft::Members members = node->log().WrittenMembers(shard, LogIndex(UINT64_MAX)).back();
+      // All of them know the same members: a change that just one of them has may come to nothing.
+      const bool settled = !members.joint() && members.voters.size() == replicas &&
+                           change.value_or(members.index) == members.index;
+      if (!state || !settled || !raft::IsVoter(members, state->self)) return false;
+      change = members.index;
+      ++voters;
     }
+    if (voters != replicas) return false;
   }
-  return voters == std::size_t{options_.shards} * std::min(options_.nodes, kReplicas);
+  return true;
 }
 
 bool World::ReplicasEqual() const {
