@@ -46,7 +46,7 @@ void Faults::Something() {
       {3, &Faults::Leave},    {4, &Faults::Freeze},       {4, &Faults::Cut},
       {2, &Faults::Isolate},  {2, &Faults::Break},        {1, &Faults::Flap},
       {2, &Faults::Lag},      {2, &Faults::SlowDisk},     {1, &Faults::FailDisk},
-      {2, &Faults::HangLoop}, {12, &Faults::Betray},       {3, &Faults::Echo},
+      {2, &Faults::HangLoop}, {12, &Faults::Betray},      {3, &Faults::Echo},
       {3, &Faults::Doze},
   };
   std::uint64_t sum = 0;
