@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <deque>
-#include <numeric>
 #include <optional>
 
 #include "base/check.h"
+#include "ring/shares.h"
 
 namespace ringfort::ring {
 namespace {
@@ -13,21 +13,20 @@ namespace {
 using Node = std::uint32_t;
 using Shard = std::uint32_t;
 
-// A flow problem: each shard gives one unit to one of its replicas, each node wants `low_` to
-// `high_` units. Starts from a good guess and shifts primaries along shortest paths of nodes, each
-// of which hands one shard to the next. When no path leads away from an overfull node, the nodes it
-// reaches hold every replica of the shards they lead, so no choice can do better (max flow, min
-// cut).
+// A flow problem: each shard gives one unit to one of its replicas, each node wants a number
+// of units within its bounds. Starts from a good guess and shifts primaries along shortest paths of
+// nodes, each of which hands one shard to the next. When no path leads away from an overfull node,
+// the nodes it reaches hold every replica of the shards they lead, so no choice can do better (max
+// flow, min cut).
 class PrimarySpread {
  public:
   PrimarySpread(std::span<const std::uint32_t> weights,
                 const std::vector<std::vector<Node>>& replicas)
-      : weights_(weights), replicas_(replicas), held_(weights.size()), led_(weights.size()) {
-    const std::uint64_t sum = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
-    for (const std::uint64_t weight : weights) {
-      low_.push_back(static_cast<std::uint32_t>(replicas.size() * weight / sum));
-      high_.push_back(static_cast<std::uint32_t>((replicas.size() * weight + sum - 1) / sum));
-    }
+      : weights_(weights),
+        replicas_(replicas),
+        held_(weights.size()),
+        led_(weights.size()),
+        bounds_(BoundPrimaries(weights, static_cast<std::uint32_t>(replicas.size()))) {
     for (Shard shard = 0; shard < replicas.size(); ++shard) {
       for (const Node node : replicas[shard]) held_[node].push_back(shard);
     }
@@ -39,10 +38,10 @@ class PrimarySpread {
       ++led_[primary_.back()];
     }
     for (Node node = 0; node < weights_.size(); ++node) {
-      while (led_[node] > high_[node] && GiveFrom(node)) continue;
+      while (led_[node] > bounds_[node].high && GiveFrom(node)) continue;
     }
     for (Node node = 0; node < weights_.size(); ++node) {
-      while (led_[node] < low_[node] && TakeTo(node)) continue;
+      while (led_[node] < bounds_[node].low && TakeTo(node)) continue;
     }
     return primary_;
   }
@@ -73,7 +72,7 @@ class PrimarySpread {
         for (const Node taker : replicas_[shard]) {
           if (taker == start || from[taker].has_value() || taker == giver) continue;
           from[taker] = Step{shard, giver};
-          if (led_[taker] < high_[taker]) {
+          if (led_[taker] < bounds_[taker].high) {
             for (Node node = taker; node != start; node = from[node]->other) {
               primary_[from[node]->shard] = node;
             }
@@ -98,7 +97,7 @@ class PrimarySpread {
         const Node giver = primary_[shard];
         if (giver == start || to[giver].has_value() || giver == taker) continue;
         to[giver] = Step{shard, taker};
-        if (led_[giver] > low_[giver]) {
+        if (led_[giver] > bounds_[giver].low) {
           for (Node node = giver; node != start; node = to[node]->other) {
             primary_[to[node]->shard] = to[node]->other;
           }
@@ -116,8 +115,7 @@ class PrimarySpread {
   const std::vector<std::vector<Node>>& replicas_;
   std::vector<std::vector<Shard>> held_;  ///< By node: the shards it has a replica of.
   std::vector<std::uint32_t> led_;        ///< By node: how many shards it is primary of.
-  std::vector<std::uint32_t> low_;        ///< By node: its share, rounded down.
-  std::vector<std::uint32_t> high_;       ///< By node: its share, rounded up.
+  std::vector<PrimaryBounds> bounds_;     ///< By node.
   std::vector<Node> primary_;             ///< By shard.
 };
 

@@ -37,4 +37,23 @@ struct Shares {
 /// `replicas` is 1 to the number of nodes.
 Shares ComputeShares(std::span<const NodeInfo> nodes, std::uint32_t shards, std::uint32_t replicas);
 
+/// The same for a cluster that stands: `held` says, by node, how many replicas it has now. Each
+/// node's number, and each zone's, is its exact share rounded down or up, and up goes first to
+/// nodes that have that many: no other such choice makes the nodes gain fewer replicas in sum.
+Shares ComputeShares(std::span<const NodeInfo> nodes, std::uint32_t shards, std::uint32_t replicas,
+                     std::span<const std::uint32_t> held);
+
+/// By node: its zone, numbered in the order of the zones' names.
+std::vector<std::uint32_t> NumberZones(std::span<const NodeInfo> nodes);
+
+/// How many shards a node leads: its exact share rounded down, and up.
+struct PrimaryBounds {
+  std::uint32_t low = 0;
+  std::uint32_t high = 0;
+};
+
+/// By node, from shards x weight / sum of weights.
+std::vector<PrimaryBounds> BoundPrimaries(std::span<const std::uint32_t> weights,
+                                          std::uint32_t shards);
+
 }  // namespace ringfort::ring
