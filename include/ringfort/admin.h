@@ -46,6 +46,35 @@ struct FollowerView {
   bool learner = false;
 };
 
+struct HotKeyView {
+  std::string shard_key;
+  /// Of the replica's requests of the last 30 s or so, from 0 to 1, by sampling: at least so much,
+  /// and at most 1/64 more.
+  double share = 0;
+};
+
+/// What is asked of a replica, and what it costs. Totals are since the replica was made in this run
+/// of its node; rates are means in which what was 10 s ago weighs 1/e of what is now. Bytes are
+/// those of keys and values.
+struct LoadView {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  /// How long the replica had its event loop, and threads of the node's blocking pool.
+  std::chrono::nanoseconds loop_time{0};
+  std::chrono::nanoseconds pool_time{0};
+  double reads_per_second = 0;
+  double writes_per_second = 0;
+  double bytes_in_per_second = 0;
+  double bytes_out_per_second = 0;
+  /// Of one core: 1 is all of it.
+  double loop_share = 0;
+  double pool_share = 0;
+  /// The hottest first, at most 10; only when asked for.
+  std::vector<HotKeyView> hot_keys;
+};
+
 struct ReplicaView {
   std::uint32_t shard = 0;
   ReplicaRole role = ReplicaRole::kFollower;
@@ -65,6 +94,7 @@ struct ReplicaView {
   std::vector<FollowerView> followers;
   std::uint64_t data_bytes = 0;
   std::uint64_t sessions = 0;
+  LoadView load;
 };
 
 struct CounterView {

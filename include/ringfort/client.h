@@ -146,6 +146,12 @@ struct CallOptions {
   Timeout timeout{0};
 };
 
+struct NodeStatusOptions {
+  Timeout timeout{0};
+  /// With the hottest shard keys of each replica.
+  bool hot_keys = false;
+};
+
 struct ClientOptions {
   /// Some of the cluster's nodes, each HOST:PORT; one that answers is enough to find the others.
   std::vector<std::string> seeds = {};
@@ -206,7 +212,7 @@ class Client {
   Result<ClusterView> Map(const CallOptions& options = {});
   /// What a node says of itself. Asked once, that node only. kInvalidArgument: no such node in the
   /// map.
-  Result<NodeStatusView> NodeStatus(std::uint32_t node, const CallOptions& options = {});
+  Result<NodeStatusView> NodeStatus(std::uint32_t node, const NodeStatusOptions& options = {});
   /// The shard in which the entries of a shard key live.
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
 

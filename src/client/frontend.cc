@@ -206,7 +206,7 @@ void Frontend::Map(const CallOptions& options, Callback<Result<ClusterView>> cal
         });
 }
 
-void Frontend::NodeStatus(std::uint32_t node, const CallOptions& options,
+void Frontend::NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
                           Callback<Result<NodeStatusView>> callback) {
   auto call = std::make_unique<Call>();
   if (Status status = SetDeadline(options.timeout, call.get()); !status.ok()) {
@@ -214,7 +214,7 @@ void Frontend::NodeStatus(std::uint32_t node, const CallOptions& options,
   }
   call->target = Call::Target::kNode;
   call->node = NodeId(node);
-  call->request.mutable_get_node_status();
+  call->request.mutable_get_node_status()->set_hot_keys(options.hot_keys);
   Start(std::move(call), 0,
         [callback = std::move(callback)](const Result<proto::Response>& answer) {
           if (!answer.ok()) return callback(answer.status());

@@ -47,7 +47,7 @@ class Frontend {
   void ScanAll(std::string_view resume, const ScanOptions& options,
                Callback<Result<ScanAllPage>> callback);
   void Map(const CallOptions& options, Callback<Result<ClusterView>> callback);
-  void NodeStatus(std::uint32_t node, const CallOptions& options,
+  void NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
                   Callback<Result<NodeStatusView>> callback);
 
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;

@@ -104,6 +104,26 @@ ReplicaRole ToRole(proto::ReplicaStatus::Role role) {
   }
 }
 
+LoadView ToLoadView(const proto::ReplicaLoad& from) {
+  LoadView to;
+  to.reads = from.reads();
+  to.writes = from.writes();
+  to.bytes_in = from.bytes_in();
+  to.bytes_out = from.bytes_out();
+  to.loop_time = std::chrono::nanoseconds(from.loop_ns());
+  to.pool_time = std::chrono::nanoseconds(from.pool_ns());
+  to.reads_per_second = from.reads_per_second();
+  to.writes_per_second = from.writes_per_second();
+  to.bytes_in_per_second = from.bytes_in_per_second();
+  to.bytes_out_per_second = from.bytes_out_per_second();
+  to.loop_share = from.loop_ns_per_second() / 1e9;
+  to.pool_share = from.pool_ns_per_second() / 1e9;
+  for (const proto::HotKey& key : from.hot_keys()) {
+    to.hot_keys.push_back({key.shard_key(), key.share()});
+  }
+  return to;
+}
+
 ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   ReplicaView to;
   to.shard = from.shard();
@@ -123,6 +143,7 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   }
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();
+  to.load = ToLoadView(from.load());
   return to;
 }
 

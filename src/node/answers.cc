@@ -7,6 +7,12 @@
 #include "wire/map_codec.h"
 
 namespace ringfort::node {
+namespace {
+
+/// Leaves an answer far below the largest frame.
+constexpr std::size_t kHotKeyBytesMax = std::size_t{4} << 20;
+
+}  // namespace
 
 std::string Node::waiting_for() const {
   const std::lock_guard lock(mutex_);
@@ -31,7 +37,7 @@ proto::Response Node::AnswerMap() const {
   return response;
 }
 
-void Node::AnswerStatus(Reply reply) {
+void Node::AnswerStatus(bool hot_keys, Reply reply) {
   auto response = std::make_shared<proto::Response>();
   proto::NodeStatus* status = response->mutable_node_status();
   status->set_node(self_.node.value());
@@ -54,20 +60,22 @@ void Node::AnswerStatus(Reply reply) {
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
   for (const auto& [name, value] : doors_.counters()) count(name, value);
-  AddReplicas(0, std::move(response), std::move(reply));
+  AddReplicas(0, hot_keys ? kHotKeyBytesMax : 0, std::move(response), std::move(reply));
 }
 
-void Node::AddReplicas(std::size_t i, std::shared_ptr<proto::Response> response, Reply reply) {
+void Node::AddReplicas(std::size_t i, std::size_t hot_key_bytes,
+                       std::shared_ptr<proto::Response> response, Reply reply) {
   if (i == loops_.size()) {
     reply(std::move(*response));
     return;
   }
-  loops_[i]->loop()->Post([this, i, response, reply = std::move(reply)] {
+  loops_[i]->loop()->Post([this, i, hot_key_bytes, response, reply = std::move(reply)] {
+    std::size_t left = hot_key_bytes;
     const MonotonicTime now = loops_[i]->Now();
     loops_[i]->ForEach([&](replica::Replica& replica) {
-      replica.FillStatus(response->mutable_node_status()->add_replicas(), now);
+      replica.FillStatus(response->mutable_node_status()->add_replicas(), now, &left);
     });
-    AddReplicas(i + 1, response, reply);
+    AddReplicas(i + 1, left, response, reply);
   });
 }
 

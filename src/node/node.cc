@@ -309,7 +309,7 @@ void Node::Handle(std::vector<Incoming> batch) {
   for (Incoming& incoming : batch) {
     const proto::Request& request = incoming.request;
     if (request.has_get_node_status()) {
-      AnswerStatus(std::move(incoming.reply));
+      AnswerStatus(request.get_node_status().hot_keys(), std::move(incoming.reply));
       continue;
     }
     if (!serving) {

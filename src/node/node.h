@@ -147,9 +147,11 @@ class Node final : public env::TransportEvents {
 
   // answers.cc: what needs no shard.
   [[nodiscard]] proto::Response AnswerMap() const;
-  void AnswerStatus(Reply reply);
-  /// Each loop from `i` on adds its replicas; the last one answers.
-  void AddReplicas(std::size_t i, std::shared_ptr<proto::Response> response, Reply reply);
+  void AnswerStatus(bool hot_keys, Reply reply);
+  /// Each loop from `i` on adds its replicas; the last one answers. `hot_key_bytes`: so many bytes
+  /// of hot keys may be among it.
+  void AddReplicas(std::size_t i, std::size_t hot_key_bytes,
+                   std::shared_ptr<proto::Response> response, Reply reply);
   [[nodiscard]] std::string waiting_for() const;
   void SetWaitingFor(std::string line);
 

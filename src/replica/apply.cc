@@ -75,7 +75,7 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
   };
   auto work = std::make_shared<Work>();
   work->entries = std::move(entries);
-  host_->RunInPool(
+  InPool(
       [this, self = shared_from_this(), work, first, last] {
         if (work->entries.empty()) {
           auto read = log_->Read(shard_, first, last, kApplyBytesMax);

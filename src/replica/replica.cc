@@ -33,6 +33,7 @@ Replica::Replica(ReplicaOptions options, ShardId shard, ReplicaId self,
       receiver_(MakeReceiver()),
       last_generation_(generation),
       session_time_(machine_->session_time()),
+      load_(shard.value()),
       session_count_(machine_->session_count()) {
   RF_CHECK(machine_->applied().index == raft_.applied());
   cell_->Publish(Term(), NodeId());
@@ -217,6 +218,27 @@ void Replica::Turn(Effects* effects) {
   FinishReads(now);
   SendOutbox(effects);
   if (const MonotonicTime wake = raft_.next_wakeup(); wake > now) host_->WakeAt(this, wake);
+  const MonotonicTime end = host_->Now();
+  load_.SpentOnLoop(end - now, end);
+}
+
+void Replica::InPool(env::Task work, env::Task then) {
+  struct Span {
+    MonotonicTime begin;
+    MonotonicTime end;
+  };
+  auto span = std::make_shared<Span>();
+  host_->RunInPool(
+      [host = host_, span, work = std::move(work)] {
+        span->begin = host->Now();
+        work();
+        span->end = host->Now();
+      },
+      // Null at the end of the replica itself, whose senders still let go of files in the pool.
+      [this, self = weak_from_this().lock(), span, then = std::move(then)] {
+        if (self != nullptr) load_.SpentInPool(span->end - span->begin, span->end);
+        then();
+      });
 }
 
 void Replica::PublishFollows() {
@@ -300,7 +322,7 @@ void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
 
 void Replica::Fetch(const raft::Fetch& fetch) {
   auto entries = std::make_shared<std::vector<raft::Entry>>();
-  host_->RunInPool(
+  InPool(
       [this, self = shared_from_this(), fetch, entries] {
         auto read = log_->Read(shard_, fetch.first, fetch.last, options_.raft.append_bytes_max);
         if (read.ok()) *entries = *std::move(read);
@@ -319,7 +341,8 @@ void Replica::SendOutbox(Effects* effects) {
   outbox_.clear();
 }
 
-void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const {
+void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now,
+                         std::size_t* hot_key_bytes) {
   using Role = raft::Role;
   status->set_shard(shard_.value());
   const Role role = raft_.role();
@@ -338,6 +361,7 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const 
   status->set_data_bytes(data_->size_bytes());
   status->set_first_log_index((raft_.log().base().index + 1).value());
   status->set_sessions(session_count_);
+  load_.Fill(status->mutable_load(), now, hot_key_bytes);
   for (const auto& [id, progress] : raft_.progress()) {
     proto::FollowerLag* lag = status->add_followers();
     lag->set_node(NodeOf(id).value());

@@ -21,6 +21,7 @@
 #include "env/transport.h"
 #include "raft/raft.h"
 #include "replica/liveness_cell.h"
+#include "replica/load_meter.h"
 #include "replica/snapshot_receiver.h"
 #include "replica/snapshot_sender.h"
 #include "replica/state_machine.h"
@@ -61,11 +62,11 @@ struct Effects {
   std::vector<Stored> stored;
 };
 
-/// What a replica asks of its node. All calls on the replica's loop.
+/// What a replica asks of its node. All calls on the replica's loop, but for Now.
 class Host {
  public:
   virtual ~Host() = default;
-  /// The clock, read now.
+  /// The clock, read now. Thread-safe.
   [[nodiscard]] virtual MonotonicTime Now() const = 0;
   /// Give this replica a turn soon, and another at `when` at the latest.
   virtual void Wake(Replica* replica) = 0;
@@ -181,7 +182,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   [[nodiscard]] NodeId NodeOf(ReplicaId id) const;
   /// The nodes of the other members.
   [[nodiscard]] std::vector<NodeId> PeerNodes() const;
-  void FillStatus(proto::ReplicaStatus* status, MonotonicTime now) const;
+  /// With its hottest keys as far as they fit in `hot_key_bytes`, from which they are subtracted.
+  void FillStatus(proto::ReplicaStatus* status, MonotonicTime now, std::size_t* hot_key_bytes);
 
  private:
   struct PendingWrite {
@@ -204,6 +206,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects);
   void Fetch(const raft::Fetch& fetch);
   void SendOutbox(Effects* effects);
+  /// As Host::RunInPool; the time that `work` takes counts as this shard's.
+  void InPool(env::Task work, env::Task then);
   // members.cc: who takes part, and who no longer does.
   void AskWhetherMember(MonotonicTime now);
   void AnswerOrphan(NodeId node, ReplicaId orphan);
@@ -318,6 +322,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   SessionTime last_stamp_;
   MonotonicTime stamped_at_ = kNever;
 
+  LoadMeter load_;
   std::size_t session_count_ = 0;
   bool applying_in_pool_ = false;
   bool stopped_ = false;

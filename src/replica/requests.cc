@@ -63,7 +63,10 @@ void Replica::Submit(Request request) {
       return;
     }
     if (FromAnyReplica(request.body)) {
+      const MonotonicTime begin = host_->Now();
       AnswerNow(std::move(request));
+      const MonotonicTime end = host_->Now();
+      load_.SpentOnLoop(end - begin, end);
       return;
     }
     read_mail_.push_back(std::move(request));
@@ -143,6 +146,7 @@ void Replica::ProposeWrites(MonotonicTime now) {
       request.reply(ErrorResponse(DiskFull(own, room)));
       continue;
     }
+    if (request.body.has_write()) load_.CountWrite(request.body.write());
     const bool opens = request.body.has_open_session();
     commands.emplace_back(MakeCommand(&request.body, now));
     pending.push_back({LogIndex(), bytes, request.deadline, opens, std::move(request.reply)});
@@ -197,9 +201,11 @@ void Replica::AnswerNow(Request request) {
     request.reply(NotPrimary(Effect::kNotApplied));  // A learner may have nothing yet.
     return;
   }
+  load_.CountRead(request.body);
   proto::Response response;
   const Status status = AnswerRead(*data_, request.body, storage::ReadDepth::kMemory, &response);
   if (status.ok()) {
+    load_.CountAnswer(response);
     request.reply(std::move(response));
     return;
   }
@@ -214,7 +220,7 @@ void Replica::AnswerNow(Request request) {
   };
   auto slow = std::make_shared<Slow>();
   slow->request = std::move(request);
-  host_->RunInPool(
+  InPool(
       [data = data_, slow] {
         const Status read =
             AnswerRead(*data, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
@@ -222,6 +228,7 @@ void Replica::AnswerNow(Request request) {
       },
       [this, self = shared_from_this(), slow] {
         --reads_in_pool_;
+        load_.CountAnswer(slow->response);
         slow->request.reply(std::move(slow->response));
       });
 }

@@ -5,12 +5,8 @@
 
 namespace ringfort::replica {
 
-// What ends with the replica itself, its senders above all, still lets go of files in the pool.
 RunInPool Replica::PoolDoor() {
-  return [this](env::Task work, env::Task then) {
-    host_->RunInPool(std::move(work),
-                     [self = weak_from_this().lock(), then = std::move(then)] { then(); });
-  };
+  return [this](env::Task work, env::Task then) { InPool(std::move(work), std::move(then)); };
 }
 
 bool Replica::SendSnapshot(NodeId to, proto::SnapshotMessage message) {

@@ -223,7 +223,7 @@ Result<ClusterView> Client::Map(const CallOptions& options) {
       InsideCallback(), [&](auto done) { impl_->frontend().Map(options, std::move(done)); });
 }
 
-Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const CallOptions& options) {
+Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOptions& options) {
   return impl_->Wait<Result<NodeStatusView>>(InsideCallback(), [&](auto done) {
     impl_->frontend().NodeStatus(node, options, std::move(done));
   });

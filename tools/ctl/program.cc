@@ -13,6 +13,7 @@
 #include "tools/ctl/export.h"
 #include "tools/ctl/import.h"
 #include "tools/ctl/ring.h"
+#include "tools/ctl/shards.h"
 #include "tools/ctl/status.h"
 
 namespace ringfort::ctl {
@@ -150,6 +151,18 @@ std::vector<CtlCommand> ClusterCommands() {
                   wait_primaries,
                   {.name = "shards", .kind = FlagKind::kSwitch, .help = "a line for each shard"}}},
        RunStatus},
+      {{.name = "shards",
+        .summary = "Lists what each shard holds, is asked for and costs.",
+        .details =
+            "Rates are means of the last 10 s or so, of all the shard's replicas together; the"
+            " time is that of event loops and blocking pools, in percent of one core.",
+        .flags =
+            {{.name = "hot",
+              .kind = FlagKind::kSwitch,
+              .help = "the busiest first, 10 unless --limit says more, with their hottest"
+                      " shard keys by sampling"},
+             {.name = "limit", .kind = FlagKind::kNumber, .help = "at most N shards", .min = 1}}},
+       RunShards},
       {{.name = "ring", .summary = "Draws which node owns how much of the ring."}, RunRing},
       {{.name = "locate",
         .words = "KEY",

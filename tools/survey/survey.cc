@@ -102,13 +102,14 @@ Survey SumUp(ClusterView map, std::vector<NodeReport> nodes, const Survey* earli
   return survey;
 }
 
-Result<Survey> Take(Client& client, std::chrono::milliseconds timeout, const Survey* earlier) {
+Result<Survey> Take(Client& client, std::chrono::milliseconds timeout, const Survey* earlier,
+                    bool hot_keys) {
   Result<ClusterView> map = client.Map({.timeout = timeout});
   if (!map.ok()) return map.status();
   std::vector<std::future<Result<NodeStatusView>>> answers;
   for (const NodeView& node : map->nodes) {
-    answers.push_back(std::async(std::launch::async, [&client, timeout, id = node.id] {
-      return client.NodeStatus(id, {.timeout = timeout});
+    answers.push_back(std::async(std::launch::async, [&client, timeout, hot_keys, id = node.id] {
+      return client.NodeStatus(id, {.timeout = timeout, .hot_keys = hot_keys});
     }));
   }
   std::vector<NodeReport> reports;

@@ -65,8 +65,9 @@ Survey SumUp(ClusterView map, std::vector<NodeReport> nodes, const Survey* earli
 
 /// Asks for the map, and then every node at the same time. Fails only when there is no map; a node
 /// that does not answer within `timeout` is down.
+/// `hot_keys`: asks for those too.
 Result<Survey> Take(Client& client, std::chrono::milliseconds timeout,
-                    const Survey* earlier = nullptr);
+                    const Survey* earlier = nullptr, bool hot_keys = false);
 
 /// Why the survey is not yet what a wait waits for, in one line; empty when it is.
 std::string MissingPrimaries(const Survey& survey);

@@ -195,6 +195,55 @@ TEST_F(Commands, ExportDropsNoSortKey) {
   EXPECT_EQ(Content(), "before");
 }
 
+/// Shard 2 is the busiest, and two of its keys are hot.
+void Heat(std::map<std::uint32_t, NodeStatusView>* nodes) {
+  for (auto& [id, node] : *nodes) {
+    for (ReplicaView& replica : node.replicas) {
+      replica.data_bytes = 1000 * (replica.shard + id);
+      replica.load.loop_share = 0.01;
+      if (replica.shard != 2 || !replica.serving) continue;
+      replica.load.reads_per_second = 1200;
+      replica.load.writes_per_second = 3.25;
+      replica.load.bytes_in_per_second = 1000;
+      replica.load.bytes_out_per_second = 2000;
+      replica.load.loop_share = 0.5;
+      replica.load.pool_share = 0.25;
+      replica.load.hot_keys = {{"user:7", 0.4}, {"\xff\n", 0.05}, {"rare", 0.001}};
+    }
+  }
+}
+
+TEST_F(Commands, ShardsListsWhatEachCosts) {
+  Heat(&cluster_->nodes);
+  cluster_->nodes[3].replicas[1].applied = 90;
+  EXPECT_EQ(Ctl({"shards", "--limit=3"}).out,
+            "shard  primary  replicas  lag    data  reads/s  writes/s  bytes/s    time\n"
+            "    0        1  1 2 3       0  3.0 KB      0.0       0.0      0 B   3.0 %\n"
+            "    1        2  2 1 3      10  4.0 KB      0.0       0.0      0 B   3.0 %\n"
+            "    2        1  1 2 3       0  5.0 KB    1,200       3.2   3.0 KB  77.0 %\n");
+  const Json all = Json::parse(Ctl({"shards", "--format=json"}).out)["shards"];
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[2]["id"], 2);
+  EXPECT_EQ(all[2]["replicas"], Json({1, 2, 3}));
+  EXPECT_EQ(all[2]["writes_per_second"], 3.25);
+  EXPECT_DOUBLE_EQ(all[2]["busy"], 0.77);
+  EXPECT_FALSE(all[2].contains("hot_keys"));
+}
+
+TEST_F(Commands, ShardsShowsTheBusiestAndTheirHotKeys) {
+  Heat(&cluster_->nodes);
+  EXPECT_EQ(Ctl({"shards", "--hot", "--limit=2"}).out,
+            "shard  primary  replicas  lag    data  reads/s  writes/s  bytes/s    time\n"
+            "    2        1  1 2 3       0  5.0 KB    1,200       3.2   3.0 KB  77.0 %\n"
+            "    at least 40.0 % of its requests: user:7\n"
+            "    at least 5.0 % of its requests: \\xff\\x0a\n"
+            "    0        1  1 2 3       0  3.0 KB      0.0       0.0      0 B   3.0 %\n");
+  const Json hot = Json::parse(Ctl({"shards", "--hot", "--format=json"}).out)["shards"][0];
+  EXPECT_EQ(hot["hot_keys"][0], Json({{"key", "user:7"}, {"share", 0.4}}));
+  EXPECT_EQ(hot["hot_keys"][1], Json({{"key_base64", "/wo="}, {"share", 0.05}}));
+  EXPECT_EQ(hot["hot_keys"].size(), 3U);
+}
+
 TEST_F(Commands, StatusWaitsAndSaysWhatIsMissing) {
   EXPECT_EQ(Ctl({"status", "--wait=10s"}).code, 0);
   cluster_->nodes.erase(3);

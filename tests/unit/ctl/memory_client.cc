@@ -190,13 +190,17 @@ Result<ClusterView> Client::Map(const CallOptions& /*options*/) {
   return impl_->cluster.map;
 }
 
-Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const CallOptions& /*options*/) {
+Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOptions& options) {
   const std::lock_guard lock(impl_->cluster.mutex);
   const auto found = impl_->cluster.nodes.find(node);
   if (found == impl_->cluster.nodes.end()) {
     return Status(Code::kUnavailable, "it refused the connection (start it)");
   }
-  return found->second;
+  NodeStatusView status = found->second;
+  for (ReplicaView& replica : status.replicas) {
+    if (!options.hot_keys) replica.load.hot_keys.clear();
+  }
+  return status;
 }
 
 std::uint32_t Client::ShardOf(std::string_view shard_key) const {
