@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,18 @@ struct LoadView {
   std::vector<HotKeyView> hot_keys;
 };
 
+/// What a replica's data came to as of one log index: equal on all replicas of the shard, or their
+/// data differ. See Client::StartVerify.
+struct SumView {
+  std::uint64_t index = 0;
+  std::uint64_t checksum = 0;
+  std::uint64_t entries = 0;
+  /// Of keys and values as they are stored, sessions too.
+  std::uint64_t bytes = 0;
+  /// Why there is no checksum: the data could not be read to their end. Empty when there is one.
+  std::string error;
+};
+
 struct ReplicaView {
   std::uint32_t shard = 0;
   ReplicaRole role = ReplicaRole::kFollower;
@@ -95,6 +108,8 @@ struct ReplicaView {
   std::uint64_t data_bytes = 0;
   std::uint64_t sessions = 0;
   LoadView load;
+  /// The newest sum that it has made since its node started.
+  std::optional<SumView> sum;
 };
 
 struct CounterView {

@@ -213,6 +213,10 @@ class Client {
   /// What a node says of itself. Asked once, that node only. kInvalidArgument: no such node in the
   /// map.
   Result<NodeStatusView> NodeStatus(std::uint32_t node, const NodeStatusOptions& options = {});
+  /// Has every replica of a shard sum up its data as of one log index, and returns that index once
+  /// it is applied by the primary; the sums appear in NodeStatus when they are made. Changes
+  /// nothing, and may be done twice.
+  Result<std::uint64_t> StartVerify(std::uint32_t shard, const CallOptions& options = {});
   /// The shard in which the entries of a shard key live.
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
 

@@ -223,6 +223,26 @@ void Frontend::NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
         });
 }
 
+void Frontend::StartVerify(std::uint32_t shard, const CallOptions& options,
+                           Callback<Result<std::uint64_t>> callback) {
+  auto call = std::make_unique<Call>();
+  Status status = SetDeadline(options.timeout, call.get());
+  if (status.ok() && shard >= options_.shards) {
+    status = {Code::kInvalidArgument, "there is no shard " + std::to_string(shard) +
+                                          " (the cluster has 0 to " +
+                                          std::to_string(options_.shards - 1) + ")"};
+  }
+  if (!status.ok()) return callback(std::move(status));
+  call->request.set_shard(shard);
+  call->request.mutable_verify_shard();
+  Start(std::move(call), 0,
+        [callback = std::move(callback)](const Result<proto::Response>& answer) {
+          if (!answer.ok()) return callback(answer.status());
+          if (!answer.value().has_verify_started()) return callback(WrongAnswer("a verify"));
+          callback(answer.value().verify_started().index());
+        });
+}
+
 // ---- MultiGet: one request for each shard.
 
 /// Changed by the calling thread until the requests are handed over, then on the loop.

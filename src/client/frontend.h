@@ -49,6 +49,8 @@ class Frontend {
   void Map(const CallOptions& options, Callback<Result<ClusterView>> callback);
   void NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
                   Callback<Result<NodeStatusView>> callback);
+  void StartVerify(std::uint32_t shard, const CallOptions& options,
+                   Callback<Result<std::uint64_t>> callback);
 
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
 

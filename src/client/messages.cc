@@ -144,6 +144,10 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();
   to.load = ToLoadView(from.load());
+  if (from.has_sum()) {
+    const proto::ReplicaSum& sum = from.sum();
+    to.sum = {sum.index(), sum.checksum(), sum.entries(), sum.bytes(), sum.error()};
+  }
   return to;
 }
 

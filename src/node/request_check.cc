@@ -86,6 +86,7 @@ Status CheckShardRequest(const proto::Request& request, std::uint32_t shards) {
   }
   switch (request.body_case()) {
     case proto::Request::kOpenSession:
+    case proto::Request::kVerifyShard:
     case proto::Request::kKeepSession: return Status::Ok();
     case proto::Request::kGet:
       if (request.get().keys_size() == 0) {

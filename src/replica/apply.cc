@@ -23,7 +23,7 @@ std::string WhyRefused(Code code) {
   }
 }
 
-proto::Response WriteResponse(const Outcome& outcome, bool opens_session) {
+proto::Response WriteResponse(const Outcome& outcome, proto::Request::BodyCase kind) {
   proto::Response response;
   if (outcome.code != Code::kOk) {
     // A refused condition is kept, so no copy of the write happens any more. Of the others an
@@ -32,8 +32,10 @@ proto::Response WriteResponse(const Outcome& outcome, bool opens_session) {
         outcome.code == Code::kConditionFailed ? Effect::kNotApplied : Effect::kUnknown;
     wire::EncodeStatus(Status(outcome.code, WhyRefused(outcome.code), effect),
                        response.mutable_error());
-  } else if (opens_session) {
+  } else if (kind == proto::Request::kOpenSession) {
     response.mutable_session_opened()->set_session(outcome.version.value());
+  } else if (kind == proto::Request::kVerifyShard) {
+    response.mutable_verify_started()->set_index(outcome.version.value());
   } else {
     response.mutable_written()->set_version(outcome.version.value());
   }
@@ -107,9 +109,27 @@ void Replica::OnAppliedEntries(const std::vector<AppliedEntry>& applied) {
     PendingWrite write = std::move(writes_.front());
     writes_.pop_front();
     write_bytes_ -= write.bytes;
-    if (write.reply) write.reply(WriteResponse(entry.outcome, write.opens_session));
+    if (write.reply) write.reply(WriteResponse(entry.outcome, write.kind));
   }
-  raft_.OnApplied(applied.back().index);
+  const LogIndex last = applied.back().index;
+  auto cursor = machine_->TakeCursor();
+  // A replica that was just made does not know who the members were at so early an index.
+  if (const raft::Members& members = raft_.log().MembersAt(last);
+      cursor != nullptr && !members.voters.empty() && !stopped_) {
+    summer_ = std::make_shared<ShardSummer>(last, members, data_, std::move(cursor));
+    ContinueSum();
+  }
+  raft_.OnApplied(last);
+}
+
+void Replica::ContinueSum() {
+  InPool([summer = summer_] { summer->Step(); },
+         [this, self = shared_from_this(), summer = summer_] {
+           if (summer != summer_) return;  // A newer one has begun, or the replica has ended.
+           if (!summer->done()) return ContinueSum();
+           sum_ = summer->sum();
+           summer_.reset();
+         });
 }
 
 }  // namespace ringfort::replica

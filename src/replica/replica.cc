@@ -362,6 +362,14 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now,
   status->set_first_log_index((raft_.log().base().index + 1).value());
   status->set_sessions(session_count_);
   load_.Fill(status->mutable_load(), now, hot_key_bytes);
+  if (sum_) {
+    proto::ReplicaSum* sum = status->mutable_sum();
+    sum->set_index(sum_->index.value());
+    sum->set_checksum(sum_->checksum);
+    sum->set_entries(sum_->entries);
+    sum->set_bytes(sum_->bytes);
+    sum->set_error(sum_->error);
+  }
   for (const auto& [id, progress] : raft_.progress()) {
     proto::FollowerLag* lag = status->add_followers();
     lag->set_node(NodeOf(id).value());

@@ -22,6 +22,7 @@
 #include "raft/raft.h"
 #include "replica/liveness_cell.h"
 #include "replica/load_meter.h"
+#include "replica/shard_summer.h"
 #include "replica/snapshot_receiver.h"
 #include "replica/snapshot_sender.h"
 #include "replica/state_machine.h"
@@ -190,7 +191,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
     LogIndex index;
     std::size_t bytes = 0;
     MonotonicTime deadline;
-    bool opens_session = false;
+    /// What was asked: the answer has another form for each.
+    proto::Request::BodyCase kind = proto::Request::BODY_NOT_SET;
     /// Empty once answered.
     Reply reply;
   };
@@ -247,6 +249,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void ApplyCommitted();
   void ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogIndex last);
   void OnAppliedEntries(const std::vector<AppliedEntry>& applied);
+  void ContinueSum();
 
   const ReplicaOptions options_;
   const ShardId shard_;
@@ -323,6 +326,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
   MonotonicTime stamped_at_ = kNever;
 
   LoadMeter load_;
+  /// The newest Verify's sum while it is on its way, and the last that is whole.
+  std::shared_ptr<ShardSummer> summer_;
+  std::optional<ShardSum> sum_;
   std::size_t session_count_ = 0;
   bool applying_in_pool_ = false;
   bool stopped_ = false;

@@ -117,6 +117,8 @@ std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
     command.mutable_write()->Swap(request->mutable_write());
   } else if (request->has_open_session()) {
     command.mutable_open_session();
+  } else if (request->has_verify_shard()) {
+    command.mutable_verify();
   } else {
     *command.mutable_keep_session() = request->keep_session();
   }
@@ -147,9 +149,9 @@ void Replica::ProposeWrites(MonotonicTime now) {
       continue;
     }
     if (request.body.has_write()) load_.CountWrite(request.body.write());
-    const bool opens = request.body.has_open_session();
+    const proto::Request::BodyCase kind = request.body.body_case();
     commands.emplace_back(MakeCommand(&request.body, now));
-    pending.push_back({LogIndex(), bytes, request.deadline, opens, std::move(request.reply)});
+    pending.push_back({LogIndex(), bytes, request.deadline, kind, std::move(request.reply)});
   }
   if (commands.empty()) return;
   const std::optional<LogIndex> first = raft_.Propose(now, std::move(commands));
@@ -263,6 +265,7 @@ void Replica::Stop() {
   senders_.clear();
   receiver_.reset();
   import_.reset();
+  summer_.reset();
 }
 
 void Replica::ExpireRequests(MonotonicTime now) {

@@ -25,6 +25,11 @@ Status Unreadable(LogIndex index) {
 
 }  // namespace
 
+bool IsReplicated(std::string_view raw_key) {
+  static const storage::KeyRange marks = storage::SpaceRange(storage::KeySpace::kMarks);
+  return raw_key < marks.begin || raw_key >= marks.end || raw_key == SessionTimeKey();
+}
+
 Result<std::unique_ptr<StateMachine>> StateMachine::Load(std::shared_ptr<storage::ShardData> data) {
   std::unique_ptr<StateMachine> machine(new StateMachine(std::move(data)));
   const storage::ShardData& stored = *machine->data_;
@@ -71,14 +76,15 @@ Result<std::vector<AppliedEntry>> StateMachine::Apply(const std::vector<raft::En
     if (!outcome.ok()) {
       sessions_.Discard();
       if (!may_wait && outcome.status().code() == Code::kUnavailable) {
-        return Status(Code::kOverloaded, "a condition needs a read from disk");
+        return Status(Code::kOverloaded, "a condition or a Verify needs the disk");
       }
       return outcome.status();
     }
     outcomes.push_back({entry.index, *outcome});
+    if (batch.verifies) break;
   }
   StageSessions(&batch);
-  const raft::Entry& last = entries.back();
+  const raft::Entry& last = entries[outcomes.size() - 1];
   if (Status status = data_->Apply(batch.mutations, {last.index, last.term}, may_wait);
       !status.ok()) {
     sessions_.Discard();
@@ -86,6 +92,7 @@ Result<std::vector<AppliedEntry>> StateMachine::Apply(const std::vector<raft::En
   }
   sessions_.Commit();
   session_time_ = staged_time_;
+  if (batch.verifies) cursor_ = data_->OpenCursor();
   return outcomes;
 }
 
@@ -128,6 +135,12 @@ Result<Outcome> StateMachine::ApplyEntry(const raft::Entry& entry, Batch* batch)
       return done;
     }
     case proto::Command::kWrite: return ApplyWrite(entry.index, command.write(), batch);
+    case proto::Command::kVerify:
+      if (batch->depth == storage::ReadDepth::kMemory) {
+        return Status(Code::kUnavailable, "to open a cursor may take the disk");
+      }
+      batch->verifies = true;
+      return done;
     case proto::Command::BODY_NOT_SET: break;
   }
   return Unreadable(entry.index);

@@ -22,16 +22,24 @@ struct AppliedEntry {
   Outcome outcome;
 };
 
+/// Whether what lies under the raw key is part of the replicated state, and so the same on every
+/// replica at the same index.
+bool IsReplicated(std::string_view raw_key);
+
 /// One thread at a time.
 class StateMachine {
  public:
   /// Reads the sessions and the session time of a stored replica. Reads the disk.
   static Result<std::unique_ptr<StateMachine>> Load(std::shared_ptr<storage::ShardData> data);
 
-  /// Applies consecutive entries from applied + 1 on, all or nothing. With `may_wait` false it
+  /// Applies consecutive entries from applied + 1 on, all or nothing; those behind a Verify are
+  /// left for the next call, for at its index the data must be seen. With `may_wait` false it
   /// answers kOverloaded where it would have to wait for the disk: try again off the loop with
   /// true. Any other error is final for the replica.
   Result<std::vector<AppliedEntry>> Apply(const std::vector<raft::Entry>& entries, bool may_wait);
+
+  /// The data as of applied(), when the last Apply ended with a Verify; once, else null.
+  [[nodiscard]] std::unique_ptr<storage::Cursor> TakeCursor() { return std::move(cursor_); }
 
   [[nodiscard]] storage::Applied applied() const { return data_->applied(); }
   [[nodiscard]] SessionTime session_time() const { return session_time_; }
@@ -44,6 +52,8 @@ class StateMachine {
   struct Batch {
     std::vector<storage::Mutation> mutations;
     storage::ReadDepth depth = storage::ReadDepth::kMemory;
+    /// Its last entry so far is a Verify.
+    bool verifies = false;
   };
   Result<Outcome> ApplyEntry(const raft::Entry& entry, Batch* batch);
   Result<Outcome> ApplyWrite(LogIndex index, const proto::Write& write, Batch* batch);
@@ -57,6 +67,7 @@ class StateMachine {
   SessionTime session_time_;
   /// Of the batch being applied.
   SessionTime staged_time_;
+  std::unique_ptr<storage::Cursor> cursor_;
 };
 
 }  // namespace ringfort::replica

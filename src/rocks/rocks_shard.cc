@@ -68,6 +68,30 @@ RangePage TakePage(rocksdb::Iterator* iterator, const RangeQuery& query) {
   return page;
 }
 
+class RocksCursor final : public storage::Cursor {
+ public:
+  RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator, std::string name)
+      : iterator_(std::move(iterator)), name_(std::move(name)) {
+    iterator_->SeekToFirst();
+  }
+
+  Result<bool> Next(std::size_t bytes_max, const Visit& visit) override {
+    for (std::size_t bytes = 0; iterator_->Valid() && bytes < bytes_max; iterator_->Next()) {
+      const rocksdb::Slice key = iterator_->key();
+      const rocksdb::Slice value = iterator_->value();
+      visit({key.data(), key.size()}, {value.data(), value.size()});
+      bytes += key.size() + value.size();
+    }
+    if (iterator_->Valid()) return true;
+    if (!iterator_->status().ok()) return ReadStatus(iterator_->status(), "read all of " + name_);
+    return false;
+  }
+
+ private:
+  const std::unique_ptr<rocksdb::Iterator> iterator_;
+  const std::string name_;
+};
+
 }  // namespace
 
 Result<std::shared_ptr<RocksShard>> RocksShard::Open(ShardPlace place) {
@@ -118,6 +142,15 @@ Result<RangePage> RocksShard::Range(const RangeQuery& query, ReadDepth depth) co
     return ReadStatus(iterator->status(), "read a range of " + place_.family->GetName());
   }
   return page;
+}
+
+std::unique_ptr<storage::Cursor> RocksShard::OpenCursor() const {
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;                           // What clients read often stays there.
+  options.background_purge_on_iterator_cleanup = true;  // It may end on a loop.
+  return std::make_unique<RocksCursor>(
+      std::unique_ptr<rocksdb::Iterator>(place_.db->NewIterator(options, place_.family)),
+      place_.family->GetName());
 }
 
 Status RocksShard::MakeRoom(bool may_wait) {

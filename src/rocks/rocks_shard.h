@@ -34,6 +34,7 @@ class RocksShard : public storage::ShardData {
                                                        storage::ReadDepth depth) const override;
   [[nodiscard]] Result<storage::RangePage> Range(const storage::RangeQuery& query,
                                                  storage::ReadDepth depth) const override;
+  [[nodiscard]] std::unique_ptr<storage::Cursor> OpenCursor() const override;
   Status Apply(const std::vector<storage::Mutation>& mutations, storage::Applied applied,
                bool may_wait) override;
   [[nodiscard]] storage::Applied applied() const override;

@@ -229,6 +229,12 @@ Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOp
   });
 }
 
+Result<std::uint64_t> Client::StartVerify(std::uint32_t shard, const CallOptions& options) {
+  return impl_->Wait<Result<std::uint64_t>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().StartVerify(shard, options, std::move(done));
+  });
+}
+
 std::uint32_t Client::ShardOf(std::string_view shard_key) const {
   return impl_->frontend().ShardOf(shard_key);
 }

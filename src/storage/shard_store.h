@@ -61,6 +61,19 @@ struct RangePage {
 template <typename T>
 using Done = std::function<void(Result<T>)>;
 
+/// All of a map as it was at one moment, in the order of its raw keys, whatever is applied
+/// meanwhile. One thread at a time, and no loop, but for its end. It keeps what it reads from being
+/// thrown away: let go of it soon.
+class Cursor {
+ public:
+  virtual ~Cursor() = default;
+
+  using Visit = std::function<void(std::string_view key, std::string_view value)>;
+  /// Visits the next entries: about `bytes_max` bytes of them, at least one. False: all were
+  /// visited, and read whole. An error is final; kCorruption when the files are damaged.
+  [[nodiscard]] virtual Result<bool> Next(std::size_t bytes_max, const Visit& visit) = 0;
+};
+
 /// One replica's data. Reads are thread-safe; Apply is called by one thread at a time.
 class ShardData {
  public:
@@ -71,6 +84,9 @@ class ShardData {
                                                                ReadDepth depth) const = 0;
   /// A page of a range, a consistent view of one moment. kUnavailable as for Get.
   [[nodiscard]] virtual Result<RangePage> Range(const RangeQuery& query, ReadDepth depth) const = 0;
+
+  /// A cursor over everything as it is now. The data outlives it. Not on a loop.
+  [[nodiscard]] virtual std::unique_ptr<Cursor> OpenCursor() const = 0;
 
   /// Applies the mutations and moves the applied mark, all or nothing. In memory until flushed.
   /// With `may_wait` false, answers kOverloaded instead of waiting for flushes or compactions to

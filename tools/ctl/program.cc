@@ -15,6 +15,7 @@
 #include "tools/ctl/ring.h"
 #include "tools/ctl/shards.h"
 #include "tools/ctl/status.h"
+#include "tools/ctl/verify.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -163,6 +164,20 @@ std::vector<CtlCommand> ClusterCommands() {
                       " shard keys by sampling"},
              {.name = "limit", .kind = FlagKind::kNumber, .help = "at most N shards", .min = 1}}},
        RunShards},
+      {{.name = "verify",
+        .summary = "Checks that all replicas of each shard hold the same data.",
+        .details =
+            "Each replica sums up its data as of one entry of the log, while reads and writes go"
+            " on. Exits 1 and names the nodes when some differ, are damaged or were not checked.",
+        .flags = {{.name = "shard",
+                   .kind = FlagKind::kNumber,
+                   .help = "only this shard",
+                   .max = UINT32_MAX},
+                  {.name = "wait",
+                   .kind = FlagKind::kDuration,
+                   .default_value = "5m",
+                   .help = "how long the replicas of one shard may take"}}},
+       RunVerify},
       {{.name = "ring", .summary = "Draws which node owns how much of the ring."}, RunRing},
       {{.name = "locate",
         .words = "KEY",

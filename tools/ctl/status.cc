@@ -75,6 +75,7 @@ Json ReplicaJson(const ShardReplica& replica) {
   json["unsure"] = view.unsure;
   json["data_bytes"] = view.data_bytes;
   json["sessions"] = view.sessions;
+  if (view.sum && !view.sum->error.empty()) json["damaged"] = view.sum->error;
   return json;
 }
 
@@ -111,6 +112,11 @@ void PrintNodes(const Survey& survey, std::ostream& out) {
                     " until there is room (free space on it)");
     }
     if (!status.waiting_for.empty()) table.AddNote("waits: " + status.waiting_for);
+    for (const ReplicaView& replica : status.replicas) {
+      if (!replica.sum || replica.sum->error.empty()) continue;
+      table.AddNote("its copy of shard " + std::to_string(replica.shard) +
+                    " is damaged: " + replica.sum->error);
+    }
   }
   table.Print(out);
 }

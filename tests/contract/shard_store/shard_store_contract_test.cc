@@ -260,6 +260,33 @@ TEST_P(ShardStoreContract, SizeGrowsWithTheData) {
 
 // Every batch writes the same number to all keys and to the mark: a reader that sees two numbers in
 // a page has seen half a batch.
+TEST_P(ShardStoreContract, ACursorIsTheMomentWhenItWasOpened) {
+  const auto data = Open(kFirst);
+  ASSERT_TRUE(data->Apply({Put("a", "1"), Put("b", "2"), Put("c", "3")}, At(1), true).ok());
+  const std::unique_ptr<Cursor> cursor = data->OpenCursor();
+  ASSERT_TRUE(data->Apply({Put("a", "9"), Delete("b"), Put("aa", "9")}, At(2), true).ok());
+  ASSERT_TRUE(data->Flush().ok());
+  Entries seen;
+  const auto visit = [&seen](std::string_view key, std::string_view value) {
+    if (key != AppliedKey()) seen.emplace_back(key, value);
+  };
+  for (int pieces = 1;; ++pieces) {
+    const auto more = cursor->Next(/*bytes_max=*/1, visit);
+    ASSERT_TRUE(more.ok()) << more.status().ToString();
+    EXPECT_LE(seen.size(), static_cast<std::size_t>(pieces));
+    if (!*more) break;
+  }
+  EXPECT_THAT(seen, ElementsAre(Pair("a", "1"), Pair("b", "2"), Pair("c", "3")));
+}
+
+TEST_P(ShardStoreContract, ACursorOverAnEmptyMapEndsAtOnce) {
+  const auto data = Open(kFirst);
+  const auto more = data->OpenCursor()->Next(
+      1, [](std::string_view, std::string_view) { ADD_FAILURE() << "an entry of nothing"; });
+  ASSERT_TRUE(more.ok());
+  EXPECT_FALSE(*more);
+}
+
 TEST_P(ShardStoreContract, ReadersSeeWholeBatchesWhileOthersAreApplied) {
   const auto data = Open(kFirst);
   constexpr int kKeys = 20;

@@ -59,6 +59,23 @@ bool Take(const RawMap::value_type& entry, const RangeQuery& query, std::size_t*
   return true;
 }
 
+class MemoryCursor final : public storage::Cursor {
+ public:
+  explicit MemoryCursor(RawMap map) : map_(std::move(map)) {}
+
+  Result<bool> Next(std::size_t bytes_max, const Visit& visit) override {
+    for (std::size_t bytes = 0; !map_.empty() && bytes < bytes_max; map_.erase(map_.begin())) {
+      const auto& [key, value] = *map_.begin();
+      visit(key, value);
+      bytes += key.size() + value.size();
+    }
+    return !map_.empty();
+  }
+
+ private:
+  RawMap map_;
+};
+
 Status TakenStatus() {
   return {Code::kInvalidArgument,
           "there is such a shard and generation (import into a new generation)"};
@@ -105,6 +122,11 @@ class MemoryShardData : public storage::ShardData {
       }
     }
     return page;
+  }
+
+  [[nodiscard]] std::unique_ptr<storage::Cursor> OpenCursor() const override {
+    const std::lock_guard lock(mutex_);
+    return std::make_unique<MemoryCursor>(now_.map);
   }
 
   Status Apply(const std::vector<Mutation>& mutations, Applied applied, bool may_wait) override {

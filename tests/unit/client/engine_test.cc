@@ -261,6 +261,19 @@ TEST_F(EngineTest, ANodeIsAskedForItsStatusOnceAndDirectly) {
   EXPECT_EQ(Wait(handle).status().code(), Code::kInvalidArgument);
 }
 
+TEST_F(EngineTest, AVerifyGoesToThePrimaryWithoutASession) {
+  auto handle = std::make_shared<Awaited<Result<std::uint64_t>>>();
+  frontend_->StartVerify(1, {}, Into(handle));
+  const auto started = Wait(handle);
+  ASSERT_TRUE(started.ok()) << started.status().ToString();
+  EXPECT_GT(*started, 0u);
+  EXPECT_EQ(cluster_.CountArrivals([](const auto& a) { return a.request.has_open_session(); }), 0u);
+
+  handle = std::make_shared<Awaited<Result<std::uint64_t>>>();
+  frontend_->StartVerify(FakeCluster::kShards, {}, Into(handle));
+  EXPECT_EQ(Wait(handle).status().code(), Code::kInvalidArgument);
+}
+
 TEST_F(EngineTest, TheMapComesFromAnyNodeThatAnswers) {
   cluster_.Kill(1);
   cluster_.Freeze(3);

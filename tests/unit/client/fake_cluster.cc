@@ -165,6 +165,10 @@ proto::Response FakeCluster::ServePrimary(const proto::Request& request) {
     }
     return response;
   }
+  if (request.has_verify_shard()) {
+    response.mutable_verify_started()->set_index(++last_index_);
+    return response;
+  }
   if (request.has_get()) return ServeGet(request.get());
   if (request.has_write()) return ServeWrite(request);
   if (request.has_scan()) return ServeScan(request);

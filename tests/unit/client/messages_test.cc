@@ -66,6 +66,56 @@ TEST(ScanPageTest, AnEmptyPageCannotHaveMore) {
   EXPECT_EQ(ToScanAllPage({}, 4, &response).status().code(), Code::kInternal);
 }
 
+TEST(NodeStatusTest, CarriesLoadsAndSums) {
+  proto::NodeStatus status;
+  proto::ReplicaStatus* replica = status.add_replicas();
+  proto::ReplicaLoad* load = replica->mutable_load();
+  load->set_reads(1);
+  load->set_writes(2);
+  load->set_bytes_in(3);
+  load->set_bytes_out(4);
+  load->set_loop_ns(5);
+  load->set_pool_ns(6);
+  load->set_reads_per_second(7);
+  load->set_writes_per_second(8);
+  load->set_bytes_in_per_second(9);
+  load->set_bytes_out_per_second(10);
+  load->set_loop_ns_per_second(5e8);
+  load->set_pool_ns_per_second(25e7);
+  load->add_hot_keys()->set_shard_key("k");
+  load->mutable_hot_keys(0)->set_share(0.5);
+  const auto view_of = [&status] { return ToNodeStatusView(status).replicas.at(0); };
+  EXPECT_FALSE(view_of().sum.has_value());
+  proto::ReplicaSum* sum = replica->mutable_sum();
+  sum->set_index(11);
+  sum->set_checksum(12);
+  sum->set_entries(13);
+  sum->set_bytes(14);
+  sum->set_error("e");
+  const ReplicaView view = view_of();
+  EXPECT_EQ(view.load.reads, 1u);
+  EXPECT_EQ(view.load.writes, 2u);
+  EXPECT_EQ(view.load.bytes_in, 3u);
+  EXPECT_EQ(view.load.bytes_out, 4u);
+  EXPECT_EQ(view.load.loop_time.count(), 5);
+  EXPECT_EQ(view.load.pool_time.count(), 6);
+  EXPECT_EQ(view.load.reads_per_second, 7);
+  EXPECT_EQ(view.load.writes_per_second, 8);
+  EXPECT_EQ(view.load.bytes_in_per_second, 9);
+  EXPECT_EQ(view.load.bytes_out_per_second, 10);
+  EXPECT_EQ(view.load.loop_share, 0.5);
+  EXPECT_EQ(view.load.pool_share, 0.25);
+  ASSERT_EQ(view.load.hot_keys.size(), 1u);
+  EXPECT_EQ(view.load.hot_keys[0].shard_key, "k");
+  EXPECT_EQ(view.load.hot_keys[0].share, 0.5);
+  ASSERT_TRUE(view.sum.has_value());
+  EXPECT_EQ(view.sum->index, 11u);
+  EXPECT_EQ(view.sum->checksum, 12u);
+  EXPECT_EQ(view.sum->entries, 13u);
+  EXPECT_EQ(view.sum->bytes, 14u);
+  EXPECT_EQ(view.sum->error, "e");
+}
+
 TEST(PositionTest, SurvivesTheWayThroughText) {
   const StorePosition position{3, Key("a\0\xff"s, "")};
   const std::string text = EncodePosition(position, 64);

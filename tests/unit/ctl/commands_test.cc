@@ -244,6 +244,70 @@ TEST_F(Commands, ShardsShowsTheBusiestAndTheirHotKeys) {
   EXPECT_EQ(hot["hot_keys"].size(), 3U);
 }
 
+TEST_F(Commands, VerifyComparesAllReplicasOfEachShard) {
+  cluster_->sum_of = [](std::uint32_t, std::uint32_t shard) {
+    return SumView{200, 77 + shard, 10, 1000, ""};
+  };
+  Outcome verified = Ctl({"verify"});
+  EXPECT_EQ(verified.code, 0) << verified.err;
+  EXPECT_EQ(verified.out, "4 shards, 40 entries: equal on all replicas\n");
+  verified = Ctl({"verify", "--shard=3", "--format=json"});
+  EXPECT_EQ(verified.code, 0);
+  EXPECT_EQ(Json::parse(verified.out)["shards"][0], Json({{"id", 3},
+                                                          {"index", 200},
+                                                          {"entries", 10},
+                                                          {"equal", {2, 1, 3}},
+                                                          {"troubles", Json::array()}}));
+  verified = Ctl({"verify", "--shard=4"});
+  EXPECT_EQ(verified.code, 2);
+  EXPECT_EQ(verified.err,
+            "error: verify: there is no shard 4, the cluster has 4 (they count from 0)\n");
+}
+
+TEST_F(Commands, VerifyNamesTheNodesThatDiffer) {
+  cluster_->sum_of = [](std::uint32_t node, std::uint32_t shard) {
+    const std::uint64_t checksum = shard == 1 && node == 3 ? 1 : shard == 2 ? node : 7;
+    return SumView{200, checksum, 10, 1000, ""};
+  };
+  const Outcome verified = Ctl({"verify"});
+  EXPECT_EQ(verified.code, 1);
+  EXPECT_EQ(verified.out,
+            "shard 1: node 3 holds other data than nodes 2 and 1 at index 200 (stop node 3, move"
+            " its data directory away and start it again: it is filled from the others)\n"
+            "shard 2: node 2 holds other data than node 1 at index 200 (no majority agrees: keep"
+            " the data directories of all, and report it)\n"
+            "shard 2: node 3 holds other data than node 1 at index 200 (no majority agrees: keep"
+            " the data directories of all, and report it)\n");
+  EXPECT_THAT(verified.err, StartsWith("error: verify: 2 of 4 shards are not equal"));
+}
+
+TEST_F(Commands, VerifyTellsWhatItCouldNotCheck) {
+  cluster_->sum_of = [](std::uint32_t node, std::uint32_t) -> std::optional<SumView> {
+    if (node == 2) return std::nullopt;
+    // Somebody else's later round, of which the others have no sum.
+    return SumView{node == 1 ? 201U : 200U, 7, 10, 1000, ""};
+  };
+  Outcome verified = Ctl({"verify", "--shard=0", "--wait=1ms"});
+  EXPECT_EQ(verified.code, 1);
+  for (const char* node : {"2", "3"}) {
+    EXPECT_THAT(verified.out, HasSubstr("shard 0: not checked on node " + std::string(node) +
+                                        ", whose sum did not come in time"));
+  }
+  cluster_->nodes.erase(3);
+  cluster_->sum_of = [](std::uint32_t node, std::uint32_t) {
+    return SumView{200, 7, 10, 1000, node == 2 ? "a block is corrupt" : ""};
+  };
+  verified = Ctl({"verify", "--shard=0"});
+  EXPECT_EQ(verified.code, 1);
+  EXPECT_EQ(verified.out,
+            "shard 0: the copy on node 2 is damaged: a block is corrupt (stop node 2, move its data"
+            " directory away and start it again: it is filled from the others)\n"
+            "shard 0: not checked on node 3, which is down or has no copy (look at ringfortctl"
+            " status)\n");
+  EXPECT_THAT(Ctl({"status"}).out,
+              HasSubstr("    its copy of shard 0 is damaged: a block is corrupt\n"));
+}
+
 TEST_F(Commands, StatusWaitsAndSaysWhatIsMissing) {
   EXPECT_EQ(Ctl({"status", "--wait=10s"}).code, 0);
   cluster_->nodes.erase(3);

@@ -203,6 +203,17 @@ Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOp
   return status;
 }
 
+Result<std::uint64_t> Client::StartVerify(std::uint32_t shard, const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  for (auto& [id, node] : impl_->cluster.nodes) {
+    for (ReplicaView& replica : node.replicas) {
+      if (replica.shard != shard) continue;
+      replica.sum = impl_->cluster.sum_of(id, shard);
+    }
+  }
+  return impl_->cluster.verify_index;
+}
+
 std::uint32_t Client::ShardOf(std::string_view shard_key) const {
   return static_cast<std::uint32_t>(Hash64(shard_key) % impl_->cluster.map.shards.size());
 }

@@ -1,8 +1,10 @@
 // A cluster in a std::map, for tests of tools: memory_client.cc defines ringfort::Client on it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,9 @@ struct MemoryCluster {
   ClusterView map;
   /// A node of the map without a status is down.
   std::map<std::uint32_t, NodeStatusView> nodes;
+  /// What a verify makes of a node's replica of a shard, at that index; none: it does not come.
+  std::function<std::optional<SumView>(std::uint32_t node, std::uint32_t shard)> sum_of;
+  std::uint64_t verify_index = 200;
   /// The most puts that were without an answer at one time, and puts of one key at the same time.
   std::size_t in_flight_most = 0;
   bool key_was_twice_in_flight = false;

@@ -28,6 +28,7 @@ class CountedData final : public storage::ShardData {
                                    storage::ReadDepth /*depth*/) const override {
     return storage::RangePage();
   }
+  std::unique_ptr<storage::Cursor> OpenCursor() const override { return nullptr; }
   Status Apply(const std::vector<storage::Mutation>& /*mutations*/, storage::Applied /*applied*/,
                bool /*may_wait*/) override {
     return Status::Ok();

@@ -165,6 +165,20 @@ TEST_F(RocksDamage, AFlippedByteIsReportedWhereverItIs) {
   EXPECT_GE(reported, 2 * (kPlaces - 2));
 }
 
+TEST_F(RocksDamage, ACursorOverADamagedBlockEndsInCorruption) {
+  const std::string path = file();
+  FlipByte(path, std::filesystem::file_size(path) / 2);
+  Open();
+  data_ = store_->Open(kName).value();
+  const auto cursor = data_->OpenCursor();
+  int entries = 0;
+  const auto count = [&entries](std::string_view, std::string_view) { ++entries; };
+  Result<bool> more = true;
+  while (more.ok() && *more) more = cursor->Next(4096, count);
+  EXPECT_EQ(more.status().code(), Code::kCorruption) << more.status().ToString();
+  EXPECT_LT(entries, kEntries);
+}
+
 TEST_F(RocksDamage, AGetOfADamagedBlockIsCorruptionAndTheOthersGoOn) {
   const std::string path = file();
   FlipByte(path, std::filesystem::file_size(path) / 2);
