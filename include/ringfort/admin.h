@@ -49,8 +49,8 @@ struct FollowerView {
 
 struct HotKeyView {
   std::string shard_key;
-  /// Of the replica's requests of the last 30 s or so, from 0 to 1, by sampling: at least so much,
-  /// and at most 1/64 more.
+  /// Of the replica's requests of the last 30 s or so, from 0 to 1, estimated from the one request
+  /// in 32 that is sampled.
   double share = 0;
 };
 

@@ -8,6 +8,8 @@ namespace {
 
 constexpr Duration kFoldEvery = std::chrono::milliseconds(100);
 constexpr std::size_t kHotKeysShown = 10;
+/// A key of fewer samples, decayed, may have been asked for once and never again.
+constexpr double kSamplesMin = 3;
 
 /// What is left of a weight after so long.
 double Decayed(Duration passed, Duration time_constant) {
@@ -88,6 +90,7 @@ void LoadMeter::Fill(proto::ReplicaLoad* load, MonotonicTime now, std::size_t* h
   // Once no sample weighs anything, nothing is hot.
   if (hot_keys_.weight() * Decayed(since, kHotKeysTimeConstant) < 1) return;
   for (const HotKeys::Share& hot : hot_keys_.Hottest(kHotKeysShown)) {
+    if (hot.share * hot_keys_.weight() < kSamplesMin) break;
     if (hot.key.size() > *hot_key_bytes) break;
     *hot_key_bytes -= hot.key.size();
     proto::HotKey* key = load->add_hot_keys();

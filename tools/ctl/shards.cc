@@ -103,7 +103,7 @@ void PrintShards(const std::vector<ShardLoad>& loads, std::ostream& out) {
                PercentText(load.busy)});
     for (const HotKeyView& key : load.hot_keys) {
       if (key.share < kShareShownMin) continue;
-      table.AddNote("at least " + PercentText(key.share) +
+      table.AddNote("about " + PercentText(key.share) +
                     " of its requests: " + cli::Printable(key.shard_key));
     }
   }

@@ -235,8 +235,8 @@ TEST_F(Commands, ShardsShowsTheBusiestAndTheirHotKeys) {
   EXPECT_EQ(Ctl({"shards", "--hot", "--limit=2"}).out,
             "shard  primary  replicas  lag    data  reads/s  writes/s  bytes/s    time\n"
             "    2        1  1 2 3       0  5.0 KB    1,200       3.2   3.0 KB  77.0 %\n"
-            "    at least 40.0 % of its requests: user:7\n"
-            "    at least 5.0 % of its requests: \\xff\\x0a\n"
+            "    about 40.0 % of its requests: user:7\n"
+            "    about 5.0 % of its requests: \\xff\\x0a\n"
             "    0        1  1 2 3       0  3.0 KB      0.0       0.0      0 B   3.0 %\n");
   const Json hot = Json::parse(Ctl({"shards", "--hot", "--format=json"}).out)["shards"][0];
   EXPECT_EQ(hot["hot_keys"][0], Json({{"key", "user:7"}, {"share", 0.4}}));

@@ -96,6 +96,19 @@ TEST(LoadMeter, TellsHotKeysAsFarAsThereIsRoomAndTheyAreOfLate) {
   EXPECT_EQ(LoadAt(&meter, now + 10min, 100).hot_keys_size(), 0);
 }
 
+// One request in 32 is sampled: of keys that are asked for once each, some have a sample.
+TEST(LoadMeter, TakesNoKeyOfASingleSampleForHot) {
+  LoadMeter meter(1);
+  proto::Request read;
+  proto::Key* key = read.mutable_get()->add_keys();
+  for (int i = 0; i < 400; ++i) {
+    key->set_shard_key("key-" + std::to_string(i));
+    meter.CountRead(read);
+    meter.SpentOnLoop(1us, kStart + i * 1ms);
+  }
+  EXPECT_EQ(LoadAt(&meter, kStart + 400ms, 1000).hot_keys_size(), 0);
+}
+
 TEST(Replica, CountsWhatItServesAndNotWhatItRefuses) {
   LoneReplica world;
   const auto status = [&world] {
