@@ -1,5 +1,6 @@
-// What tools look at: the cluster map and what each node says of itself. Plain copies, taken at one
-// moment; see Client::Map and Client::NodeStatus in ringfort/client.h.
+// What tools look at and ask for: the cluster map, what each node says of itself, what the meta
+// group knows of nodes, shards and moves, and the changes that an operator makes. Plain copies,
+// taken at one moment; see "For tools" in ringfort/client.h.
 #pragma once
 
 #include <chrono>
@@ -10,18 +11,33 @@
 
 namespace ringfort {
 
+enum class NodeState : std::uint8_t {
+  kJoining,   ///< Made known to the others; holds nothing yet.
+  kActive,    ///<
+  kDraining,  ///< Is being emptied.
+  kGone,      ///< Holds nothing, and is no member any more.
+};
+
+/// Why a shard moves.
+enum class MoveCause : std::uint8_t { kBalance, kDrain, kRepair, kReplace };
+
 struct NodeView {
   std::uint32_t id = 0;
   std::string address;  ///< HOST:PORT
   std::string zone;
   std::uint32_t weight = 1;
+  NodeState state = NodeState::kActive;
 };
 
 struct ShardView {
-  /// Node ids, preferred primary first.
+  /// Node ids, preferred primary first. Of a shard that moves: where it was when that began.
   std::vector<std::uint32_t> replicas;
   /// Who leads the shard, as far as the node that answered knows; 0 unknown.
   std::uint32_t primary_hint = 0;
+  /// Where it will be; empty when it does not move.
+  std::vector<std::uint32_t> moving_to = {};
+  /// Of a shard that moves.
+  MoveCause move_cause = MoveCause::kBalance;
 };
 
 struct ClusterView {
@@ -135,6 +151,8 @@ struct NodeStatusView {
   /// Empty when the node serves; else one line: why not, and what to do.
   std::string waiting_for;
   std::vector<ReplicaView> replicas;
+  /// None: the node is not in the meta group.
+  std::optional<ReplicaView> meta_replica;
   std::vector<CounterView> counters;
   std::uint64_t log_bytes = 0;
   DiskRoom disk_room = DiskRoom::kEnough;
@@ -142,6 +160,152 @@ struct NodeStatusView {
   std::chrono::milliseconds uptime{0};
   /// Of the program.
   std::string version;
+};
+
+// ---- What the primary of the meta group knows: Client::ClusterState.
+
+struct NodeSummaryView {
+  NodeView node;
+  bool alive = false;
+  /// Since its last report; of a node that was never heard of, since the primary was elected.
+  std::chrono::milliseconds silent{0};
+  /// Of a dead node: until its replicas are replaced on others. Zero: that has begun, or it is
+  /// alive.
+  std::chrono::milliseconds repair_in{0};
+  /// As it reports, learners among them; and as the map says, with all moves done.
+  std::uint32_t replicas = 0;
+  std::uint32_t replicas_planned = 0;
+  std::uint32_t primaries = 0;
+  std::uint32_t primaries_planned = 0;
+  std::uint64_t data_bytes = 0;
+  std::uint64_t disk_free_bytes = 0;
+  DiskRoom disk_room = DiskRoom::kEnough;
+  /// It is being stopped politely.
+  bool leaving = false;
+  /// All its voters have caught up.
+  bool ready = false;
+  /// Processor time that the shards it leads take in one second.
+  std::chrono::nanoseconds load{0};
+  /// Of the map that it has; 0: it has not reported.
+  std::uint64_t map_version = 0;
+  /// Its wall clock less that of the meta group's primary.
+  std::chrono::milliseconds clock_ahead{0};
+};
+
+struct MoveView {
+  /// The number of shards stands for the meta group.
+  std::uint32_t shard = 0;
+  std::vector<std::uint32_t> from;
+  std::vector<std::uint32_t> to;
+  MoveCause cause = MoveCause::kBalance;
+  /// Else it waits for its turn.
+  bool begun = false;
+  /// What it does now, in a few words.
+  std::string stage;
+  /// Why it does not go on: one line; empty when it does.
+  std::string stuck;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t total_bytes = 0;
+};
+
+struct ShardSummaryView {
+  /// The number of shards stands for the meta group.
+  std::uint32_t shard = 0;
+  /// 0: nobody reported that it leads.
+  std::uint32_t primary = 0;
+  /// Where the map has it.
+  std::vector<std::uint32_t> replicas;
+  /// Its members, as its primary reports them.
+  std::vector<std::uint32_t> voters;
+  /// Those that are alive and have caught up.
+  std::vector<std::uint32_t> healthy_voters;
+  std::vector<std::uint32_t> learners;
+  std::uint64_t data_bytes = 0;
+  /// Processor time that it takes in one second.
+  std::chrono::nanoseconds load{0};
+};
+
+struct ClusterStateView {
+  std::uint64_t map_version = 0;
+  std::string cluster_name;
+  /// 32 hexadecimal digits.
+  std::string cluster_id;
+  /// How many shards there are, and how many replicas of each the cluster wants.
+  std::uint32_t shard_count = 0;
+  std::uint32_t replicas = 0;
+  /// The node that answered.
+  std::uint32_t meta_primary = 0;
+  std::vector<std::uint32_t> meta_voters;
+  /// No move begins.
+  bool paused = false;
+  std::vector<NodeSummaryView> nodes;
+  /// Under way, or waiting for their turn; those under way first.
+  std::vector<MoveView> moves;
+  /// By shard id; the meta group last.
+  std::vector<ShardSummaryView> shards;
+};
+
+// ---- What an operator changes: Client::ChangeNode, Client::Rebalance.
+
+struct NodeChange {
+  enum class Kind : std::uint8_t {
+    kDrain,      ///< Empties the node; it stays a member.
+    kUndrain,    ///< A draining node takes replicas again.
+    kRemove,     ///< Empties the node, or rebuilds elsewhere what a dead one held; then it is gone.
+    kReplace,    ///< The same, and everything goes to `replacement`.
+    kSetWeight,  ///<
+    kSetZone,    ///<
+  };
+  Kind kind = Kind::kDrain;
+  std::uint32_t node = 0;
+  /// kReplace only.
+  std::uint32_t replacement = 0;
+  /// kSetWeight only.
+  std::uint32_t weight = 0;
+  /// kSetZone only; empty: the node is a zone of its own.
+  std::string zone = {};
+  /// Say what would happen, and change nothing.
+  bool dry_run = false;
+  /// The operator has been told that shards would keep fewer copies than the cluster wants. Without
+  /// it such a change is refused by kConditionFailed, and the message names it.
+  bool accept_fewer_copies = false;
+};
+
+enum class RebalanceAction : std::uint8_t {
+  kDryRun,  ///< Say what would move, and change nothing.
+  kStart,
+  kPause,
+  kResume,
+  kCancel,  ///< What has not begun does not begin; what has goes back where that is safe.
+};
+
+struct PlannedMoveView {
+  /// The number of shards stands for the meta group.
+  std::uint32_t shard = 0;
+  std::vector<std::uint32_t> from;
+  std::vector<std::uint32_t> to;
+  MoveCause cause = MoveCause::kBalance;
+  /// To be copied, all new replicas together.
+  std::uint64_t bytes = 0;
+};
+
+/// What a change moves, or would move.
+struct PlanView {
+  /// Of the map after the change; 0: nothing was changed.
+  std::uint64_t map_version = 0;
+  std::vector<PlannedMoveView> moves;
+  /// Shards that get another primary without a copy.
+  std::uint32_t transfers = 0;
+};
+
+/// Who changed what.
+struct EventView {
+  /// Only grows.
+  std::uint64_t number = 0;
+  /// By the clock of the meta group's primary.
+  std::chrono::system_clock::time_point at;
+  std::string who;
+  std::string what;
 };
 
 }  // namespace ringfort

@@ -51,8 +51,14 @@
 
 namespace ringfort {
 
-struct ClusterView;     // ringfort/admin.h
-struct NodeStatusView;  // ringfort/admin.h
+// ringfort/admin.h
+struct ClusterStateView;
+struct ClusterView;
+struct EventView;
+struct NodeChange;
+struct NodeStatusView;
+struct PlanView;
+enum class RebalanceAction : std::uint8_t;
 
 /// The shard key alone decides which nodes hold the entry; the sort key orders the entries of one
 /// shard key. A plain string is a shard key with an empty sort key.
@@ -159,6 +165,9 @@ struct ClientOptions {
   std::chrono::milliseconds timeout{5000};
   /// Keys and values of calls without an answer yet; more is refused at once with kOverloaded.
   std::size_t pending_bytes_max = std::size_t{256} << 20;
+  /// Who asks, for the cluster's list of events, such as USER@HOST: at most 128 bytes. Only tools
+  /// that change the cluster need it.
+  std::string who = {};
 };
 
 /// Called once. Runs on the client's own thread and must not block it: no blocking call of this
@@ -213,6 +222,26 @@ class Client {
   /// What a node says of itself. Asked once, that node only. kInvalidArgument: no such node in the
   /// map.
   Result<NodeStatusView> NodeStatus(std::uint32_t node, const NodeStatusOptions& options = {});
+
+  // Asked of the meta group, which any node names; they go on until it answers or the timeout has
+  // passed. Each of them may be repeated safely: to ask for what is so already changes nothing.
+  // After a failed change, Status::effect() says whether it may have been made. kConditionFailed:
+  // refused, with the reason and what would allow it.
+
+  /// Nodes, moves and shards as the primary of the meta group sees them.
+  Result<ClusterStateView> ClusterState(const CallOptions& options = {});
+  /// Returns what moves now, or would.
+  Result<PlanView> ChangeNode(const NodeChange& change, const CallOptions& options = {});
+  /// Returns what moves now, or would.
+  Result<PlanView> Rebalance(RebalanceAction action, const CallOptions& options = {});
+  /// Ok: the transfer was ordered; the map shows when it is done. The number of shards stands for
+  /// the meta group.
+  Status TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options = {});
+  /// Those that are kept and newer than number `after`, oldest first; at most `limit` of them, 0 is
+  /// all. An old one leaves when there are too many.
+  Result<std::vector<EventView>> Events(std::uint64_t after = 0, std::uint32_t limit = 0,
+                                        const CallOptions& options = {});
+
   /// Has every replica of a shard sum up its data as of one log index, and returns that index once
   /// it is applied by the primary; the sums appear in NodeStatus when they are made. Changes
   /// nothing, and may be done twice.

@@ -28,6 +28,9 @@ inline constexpr std::size_t kFrameMax = std::size_t{16} << 20;
 /// and until the other side has said who it is.
 inline constexpr std::size_t kFrameBeforeHandshakeMax = std::size_t{64} << 10;
 
+/// Who asks for a change of the cluster (ClientOptions::who).
+inline constexpr std::size_t kWhoMax = 128;
+
 /// Writes of one session that have no answer yet, as a number: replicas keep the outcome of each.
 inline constexpr std::size_t kUnfinishedWritesMax = 1024;
 

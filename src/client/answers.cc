@@ -49,6 +49,7 @@ void Engine::OnSuccess(Call* call, proto::Response response) {
     if (routing_.map().version != before) OnNewMap();
   }
   if (call->target == Call::Target::kPrimary) FoundPrimary(ShardId(call->request.shard()), node);
+  if (call->target == Call::Target::kMetaPrimary) meta_primary_ = node;
   if (call->session != nullptr) {
     call->session->used = std::max(call->session->used, call->asked_at);
   }
@@ -86,6 +87,8 @@ void Engine::OnError(Call* call, const proto::Error& error) {
       ForgetPrimary(call, node);
       return Ask(call);
     case Code::kUnavailable:
+      // The one that leads the meta group, and needs time; the others name it only.
+      if (call->target == Call::Target::kMetaPrimary) return Pause(call, tuning_.no_primary);
       call->one_round = false;  // It lives, and will answer later.
       return Ask(call);
     case Code::kDeadlineExceeded: return Pause(call, tuning_.no_primary);
@@ -94,7 +97,9 @@ void Engine::OnError(Call* call, const proto::Error& error) {
     case Code::kIoError:
     case Code::kWrongCluster:
       // Another copy may be whole; a primary has no second.
-      if (call->target == Call::Target::kPrimary) return Fail(call, call->last_error);
+      if (call->target == Call::Target::kPrimary || call->target == Call::Target::kMetaPrimary) {
+        return Fail(call, call->last_error);
+      }
       return Ask(call);
     default: return Fail(call, std::move(why));
   }
@@ -109,12 +114,17 @@ void Engine::OnNotPrimary(Call* call, NodeId hint) {
     RefreshMap();
   } else if (named != call->asked) {
     call->hint = named;
-    if (routing_.Primary(shard) == nullptr) routing_.SetPrimary(shard, named);
+    if (call->target == Call::Target::kMetaPrimary) {
+      meta_primary_ = named;
+    } else if (routing_.Primary(shard) == nullptr) {
+      routing_.SetPrimary(shard, named);
+    }
   }
   Ask(call);
 }
 
 void Engine::ForgetPrimary(const Call* call, const Node* node) {
+  if (call->target == Call::Target::kMetaPrimary && meta_primary_ == node) meta_primary_ = nullptr;
   if (call->target != Call::Target::kPrimary) return;
   routing_.ForgetPrimary(ShardId(call->request.shard()), node);
 }

@@ -27,15 +27,19 @@ struct Call {
   /// what is no write).
   using Done = std::function<void(Result<proto::Response>)>;
   enum class Target : std::uint8_t {
-    kPrimary,     ///< Of the request's shard.
-    kAnyReplica,  ///< Of the request's shard.
-    kAnyNode,     ///< Of the map, or of the seeds while there is no map.
-    kNode,        ///< That `node`, asked once.
+    kPrimary,      ///< Of the request's shard.
+    kAnyReplica,   ///< Of the request's shard.
+    kAnyNode,      ///< Of the map, or of the seeds while there is no map.
+    kNode,         ///< That `node`, asked once.
+    kMetaPrimary,  ///< Of the meta group; every node is asked who that is.
   };
 
   Target target = Target::kPrimary;
   /// It goes with a session and a sequence number. Target kPrimary.
   bool is_write = false;
+  /// It changes something and goes without a session: to repeat it is safe, and its failure says
+  /// whether it may have happened. Target kMetaPrimary.
+  bool is_change = false;
   NodeId node;
   /// kAnyNode: fail as soon as every node failed once, instead of asking until the deadline; unless
   /// one says that it is there and cannot answer yet.
@@ -72,7 +76,7 @@ struct Call {
   std::uint32_t asked_mask = 0;
   /// The node that the last NotPrimary named; null none.
   Node* hint = nullptr;
-  /// kAnyNode: whom to ask in this round, and who is next.
+  /// kAnyNode, kMetaPrimary: whom to ask in this round, and who is next.
   std::vector<Node*> candidates;
   std::size_t next_candidate = 0;
 
@@ -85,7 +89,8 @@ struct Call {
   std::shared_ptr<Session> session;
   Sequence sequence;
   std::uint32_t lost_sessions = 0;
-  /// Writes: some try may have reached a server, and nothing that came back says what became of it.
+  /// Writes and changes: some try may have reached a server, and nothing that came back says what
+  /// became of it.
   bool may_have_happened = false;
 };
 

@@ -110,7 +110,7 @@ void Engine::GiveTryUp(Call* call) {
 
 void Engine::Fail(Call* call, Status why) {
   GiveTryUp(call);
-  if (!call->is_write) {
+  if (!call->is_write && !call->is_change) {
     why.set_effect(Effect::kNotApplied);
   } else if (call->may_have_happened && why.effect() == Effect::kNotApplied) {
     why.set_effect(Effect::kUnknown);

@@ -3,7 +3,8 @@
 // A call goes through rounds. In a round each replica of its shard is asked at most once, one after
 // the other, at once: first whom the last NotPrimary named, then who is thought to lead, then the
 // others, distrusted nodes last. A round in vain is followed by a pause with jitter, which ends
-// early when another call finds the shard's primary. So hints that point at each other in a circle
+// early when another call finds the shard's primary. What the meta group is asked goes the same way
+// through all nodes of the map. So hints that point at each other in a circle
 // cost a bounded number of requests, and a failover is noticed within a few milliseconds.
 //
 // A try without an answer is given up after a while, and its late answer is dropped: a write is
@@ -79,6 +80,8 @@ class Engine final : private Sessions::Host {
   Node* ChooseCandidate(Call* call);
   void FillCandidates(Call* call);
   void Send(Call* call, Node* node);
+  /// How long this try may stay without an answer.
+  [[nodiscard]] Duration TryTimeout(const Call& call) const;
   void OnTryTimeout(Call* call);
   void Pause(Call* call, const Backoff& backoff, Duration at_least = Duration::zero());
   void PauseAfterRound(Call* call);
@@ -106,6 +109,8 @@ class Engine final : private Sessions::Host {
   std::vector<Node*> seeds_;
   TimerWheel wheel_;
   ActiveCalls calls_;
+  /// Who is thought to lead the meta group; null unknown.
+  Node* meta_primary_ = nullptr;
   /// By shard: calls whose pause ends when the primary is found.
   std::deque<PausedCalls> paused_;
   bool refreshing_ = false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/messages.h"
+#include "client/meta_messages.h"
 #include "ring/hash_ring.h"
 
 namespace ringfort::client {
@@ -221,6 +222,63 @@ void Frontend::NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
           if (!answer.value().has_node_status()) return callback(WrongAnswer("a status question"));
           callback(ToNodeStatusView(answer.value().node_status()));
         });
+}
+
+// ---- The meta group.
+
+template <typename T>
+void Frontend::AskMeta(std::unique_ptr<Call> call, const CallOptions& options,
+                       T (*read)(const proto::Response&), Callback<T> done) {
+  if (Status status = SetDeadline(options.timeout, call.get()); !status.ok()) {
+    return done(std::move(status));
+  }
+  call->target = Call::Target::kMetaPrimary;
+  call->request.mutable_meta()->set_who(options_.who);
+  Start(std::move(call), 0, [read, done = std::move(done)](const Result<proto::Response>& answer) {
+    done(answer.ok() ? read(answer.value()) : T(answer.status()));
+  });
+}
+
+void Frontend::ClusterState(const CallOptions& options,
+                            Callback<Result<ClusterStateView>> callback) {
+  auto call = std::make_unique<Call>();
+  call->request.mutable_meta()->mutable_get_state();
+  AskMeta(std::move(call), options, ToClusterState, std::move(callback));
+}
+
+void Frontend::ChangeNode(const NodeChange& change, const CallOptions& options,
+                          Callback<Result<PlanView>> callback) {
+  auto call = std::make_unique<Call>();
+  call->is_change = !change.dry_run;
+  FillNodeChange(change, call->request.mutable_meta()->mutable_change_node());
+  AskMeta(std::move(call), options, ToPlan, std::move(callback));
+}
+
+void Frontend::Rebalance(RebalanceAction action, const CallOptions& options,
+                         Callback<Result<PlanView>> callback) {
+  auto call = std::make_unique<Call>();
+  call->is_change = action != RebalanceAction::kDryRun;
+  call->request.mutable_meta()->mutable_rebalance()->set_kind(ToProto(action));
+  AskMeta(std::move(call), options, ToPlan, std::move(callback));
+}
+
+void Frontend::TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
+                               Callback<Status> callback) {
+  auto call = std::make_unique<Call>();
+  call->is_change = true;
+  proto::TransferPrimary* transfer = call->request.mutable_meta()->mutable_transfer();
+  transfer->set_shard(shard);
+  transfer->set_to(node);
+  AskMeta(std::move(call), options, ToOrdered, std::move(callback));
+}
+
+void Frontend::Events(std::uint64_t after, std::uint32_t limit, const CallOptions& options,
+                      Callback<Result<std::vector<EventView>>> callback) {
+  auto call = std::make_unique<Call>();
+  proto::GetEvents* events = call->request.mutable_meta()->mutable_get_events();
+  events->set_after(after);
+  events->set_limit(limit);
+  AskMeta(std::move(call), options, ToEvents, std::move(callback));
 }
 
 void Frontend::StartVerify(std::uint32_t shard, const CallOptions& options,

@@ -29,6 +29,8 @@ class Frontend {
     std::size_t pending_bytes_max = 0;
     /// Of the cluster: the engine has found it.
     std::uint32_t shards = 0;
+    /// As ClientOptions::who.
+    std::string who = {};
   };
 
   /// The loop and the engine, which lives there, outlive it.
@@ -49,6 +51,15 @@ class Frontend {
   void Map(const CallOptions& options, Callback<Result<ClusterView>> callback);
   void NodeStatus(std::uint32_t node, const NodeStatusOptions& options,
                   Callback<Result<NodeStatusView>> callback);
+  void ClusterState(const CallOptions& options, Callback<Result<ClusterStateView>> callback);
+  void ChangeNode(const NodeChange& change, const CallOptions& options,
+                  Callback<Result<PlanView>> callback);
+  void Rebalance(RebalanceAction action, const CallOptions& options,
+                 Callback<Result<PlanView>> callback);
+  void TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
+                       Callback<Status> callback);
+  void Events(std::uint64_t after, std::uint32_t limit, const CallOptions& options,
+              Callback<Result<std::vector<EventView>>> callback);
   void StartVerify(std::uint32_t shard, const CallOptions& options,
                    Callback<Result<std::uint64_t>> callback);
 
@@ -69,6 +80,10 @@ class Frontend {
   /// Reserves `bytes`, released before `done`, and hands the call over. An error is given to
   /// `done`.
   void Start(std::unique_ptr<Call> call, std::size_t bytes, Call::Done done);
+  /// Asks the meta group's primary what `call` holds; `done` gets what `read` makes of the answer.
+  template <typename T>
+  void AskMeta(std::unique_ptr<Call> call, const CallOptions& options,
+               T (*read)(const proto::Response&), Callback<T> done);
   void HandOver(std::span<std::unique_ptr<Call>> calls);
   void StartHandedOver();
 

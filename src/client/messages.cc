@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/meta_messages.h"
 #include "ringfort/limits.h"
 
 namespace ringfort::client {
@@ -45,18 +46,6 @@ ScanEntry TakeEntry(proto::Entry* entry) {
   taken.value = std::move(*entry->mutable_value());
   taken.version = entry->version();
   return taken;
-}
-
-std::string ToHex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text.push_back(kDigits[byte >> 4]);
-    text.push_back(kDigits[byte & 15]);
-  }
-  return text;
 }
 
 std::optional<std::string> FromHex(std::string_view text) {
@@ -152,6 +141,26 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
 }
 
 }  // namespace
+
+std::string ToHex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.push_back(kDigits[byte >> 4]);
+    text.push_back(kDigits[byte & 15]);
+  }
+  return text;
+}
+
+DiskRoom ToDiskRoom(std::uint32_t room) {
+  switch (room) {
+    case proto::NodeStatus::FULL: return DiskRoom::kFull;
+    case proto::NodeStatus::EXHAUSTED: return DiskRoom::kExhausted;
+    default: return DiskRoom::kEnough;
+  }
+}
 
 Status CheckShardKey(std::string_view shard_key) {
   if (shard_key.size() < limits::kShardKeyMin) {
@@ -345,11 +354,14 @@ ClusterView ToClusterView(const proto::ClusterMap& map) {
   view.cluster_name = map.cluster_name();
   view.cluster_id = ToHex(map.cluster_id());
   for (const proto::MapNode& node : map.nodes()) {
-    view.nodes.push_back({node.id(), node.address(), node.zone(), node.weight()});
+    view.nodes.push_back(
+        {node.id(), node.address(), node.zone(), node.weight(), ToNodeState(node.state())});
   }
   for (const proto::MapShard& shard : map.shards()) {
-    view.shards.push_back(
-        {{shard.replicas().begin(), shard.replicas().end()}, shard.primary_hint()});
+    view.shards.push_back({{shard.replicas().begin(), shard.replicas().end()},
+                           shard.primary_hint(),
+                           {shard.moving_to().begin(), shard.moving_to().end()},
+                           ToMoveCause(shard.move_cause())});
   }
   return view;
 }
@@ -364,15 +376,12 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
   for (const proto::ReplicaStatus& replica : status.replicas()) {
     view.replicas.push_back(ToReplicaView(replica));
   }
+  if (status.has_meta_replica()) view.meta_replica = ToReplicaView(status.meta_replica());
   for (const proto::Counter& counter : status.counters()) {
     view.counters.push_back({counter.name(), counter.value()});
   }
   view.log_bytes = status.log_bytes();
-  switch (status.disk_room()) {
-    case proto::NodeStatus::FULL: view.disk_room = DiskRoom::kFull; break;
-    case proto::NodeStatus::EXHAUSTED: view.disk_room = DiskRoom::kExhausted; break;
-    default: break;
-  }
+  view.disk_room = ToDiskRoom(static_cast<std::uint32_t>(status.disk_room()));
   view.disk_free_bytes = status.disk_free_bytes();
   view.uptime = std::chrono::milliseconds(status.uptime_ms());
   view.version = status.version();

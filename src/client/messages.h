@@ -58,6 +58,11 @@ Result<ScanAllPage> ToScanAllPage(const StorePosition& from, std::uint32_t shard
 ClusterView ToClusterView(const proto::ClusterMap& map);
 NodeStatusView ToNodeStatusView(const proto::NodeStatus& status);
 
+/// Two digits a byte.
+std::string ToHex(std::string_view bytes);
+/// From the wire: of proto::NodeStatus::DiskRoom.
+DiskRoom ToDiskRoom(std::uint32_t room);
+
 /// A node's answer that does not fit the question.
 Status WrongAnswer(std::string_view what);
 

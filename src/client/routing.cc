@@ -42,6 +42,13 @@ void Routing::Replace(ring::ClusterMap map) {
     Shard& shard = shards_[i];
     shard.replicas.clear();
     for (NodeId id : map_.placement[i]) shard.replicas.push_back(Find(id));
+    // Where it moves to there is a primary before the move is done.
+    for (NodeId id : map_.TargetOf(ShardId(static_cast<std::uint32_t>(i)))) {
+      Node* node = Find(id);
+      if (std::find(shard.replicas.begin(), shard.replicas.end(), node) == shard.replicas.end()) {
+        shard.replicas.push_back(node);
+      }
+    }
     const bool known =
         std::find(map_nodes_.begin(), map_nodes_.end(), shard.primary) != map_nodes_.end();
     if (!known) shard.primary = nullptr;

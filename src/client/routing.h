@@ -27,7 +27,7 @@ class Routing {
   [[nodiscard]] Node* Find(NodeId id) const;
   /// All nodes of the map, by ascending id.
   [[nodiscard]] const std::vector<Node*>& nodes() const { return map_nodes_; }
-  /// Preferred primary first.
+  /// Preferred primary first; with those to which the shard moves.
   [[nodiscard]] const std::vector<Node*>& Replicas(ShardId shard) const {
     return shards_[shard.value()].replicas;
   }

@@ -36,7 +36,8 @@ Node* Engine::Choose(Call* call) {
   switch (call->target) {
     case Call::Target::kPrimary:
     case Call::Target::kAnyReplica: return ChooseReplica(call);
-    case Call::Target::kAnyNode: return ChooseCandidate(call);
+    case Call::Target::kAnyNode:
+    case Call::Target::kMetaPrimary: return ChooseCandidate(call);
     case Call::Target::kNode: return routing_.Find(call->node);
   }
   return nullptr;
@@ -80,6 +81,11 @@ Node* Engine::ChooseReplica(Call* call) {
 
 Node* Engine::ChooseCandidate(Call* call) {
   if (call->candidates.empty()) FillCandidates(call);
+  const auto next = call->candidates.begin() + static_cast<std::ptrdiff_t>(call->next_candidate);
+  const auto hinted = std::find(next, call->candidates.end(), std::exchange(call->hint, nullptr));
+  if (hinted != call->candidates.end() && (*hinted)->trust != Trust::kSilent) {
+    std::rotate(next, hinted, hinted + 1);
+  }
   if (call->next_candidate == call->candidates.size()) return nullptr;
   return call->candidates[call->next_candidate++];
 }
@@ -91,6 +97,7 @@ void Engine::FillCandidates(Call* call) {
   std::rotate(call->candidates.begin(), call->candidates.begin() + start, call->candidates.end());
   std::stable_sort(call->candidates.begin(), call->candidates.end(),
                    [](const Node* a, const Node* b) { return a->trust < b->trust; });
+  if (call->target == Call::Target::kMetaPrimary) call->hint = meta_primary_;
 }
 
 void Engine::Send(Call* call, Node* node) {
@@ -108,19 +115,22 @@ void Engine::Send(Call* call, Node* node) {
     write->set_first_unanswered(call->session->window.first_unanswered().value());
   }
   MonotonicTime alarm = call->deadline;
-  if (call->target != Call::Target::kNode) {
-    alarm = std::min(alarm, now + tuning_.try_timeout.Whole(call->unanswered_tries));
-  }
+  if (call->target != Call::Target::kNode) alarm = std::min(alarm, now + TryTimeout(*call));
   wheel_.Set(&call->alarm, alarm);
   call->try_id = nodes_.Send(node, call->request, [this, call](Result<proto::Response> answer) {
     OnAnswer(call, std::move(answer));
   });
 }
 
+Duration Engine::TryTimeout(const Call& call) const {
+  const Backoff& patience =
+      call.target == Call::Target::kMetaPrimary ? tuning_.meta_try_timeout : tuning_.try_timeout;
+  return patience.Whole(call.unanswered_tries);
+}
+
 void Engine::OnTryTimeout(Call* call) {
   Node* node = call->asked;
-  const auto waited = std::chrono::ceil<std::chrono::milliseconds>(
-      tuning_.try_timeout.Whole(call->unanswered_tries));
+  const auto waited = std::chrono::ceil<std::chrono::milliseconds>(TryTimeout(*call));
   call->last_error = {Code::kUnavailable, node->Name() + " did not answer within " +
                                               std::to_string(waited.count()) + " ms"};
   ++call->unanswered_tries;

@@ -32,6 +32,8 @@ struct Tuning {
   /// How long one try may stay without an answer before another replica is asked; grows with each
   /// try of a call that got none, so that a slow primary is not flooded with copies.
   Backoff try_timeout{std::chrono::milliseconds(300), std::chrono::milliseconds(2400)};
+  /// The same for the meta group's primary, which may have a plan to compute first.
+  Backoff meta_try_timeout{std::chrono::milliseconds(1200), std::chrono::milliseconds(4800)};
   /// After all replicas of a shard were asked in vain.
   Backoff no_primary{std::chrono::milliseconds(5), std::chrono::milliseconds(80)};
   /// After kOverloaded without a wait hint.

@@ -1,4 +1,5 @@
 // What a node answers of itself: the cluster map, and how its replicas do.
+#include <algorithm>
 #include <utility>
 
 #include "node/node.h"
@@ -29,7 +30,13 @@ void Node::SetWaitingFor(std::string line) {
 proto::Response Node::AnswerMap() const {
   proto::Response response;
   proto::ClusterMap* map = response.mutable_map();
-  wire::EncodeMap(map_, map);
+  wire::EncodeMap(*map_.Get(), map);
+  // Clients have no use for who was here once.
+  auto* nodes = map->mutable_nodes();
+  nodes->erase(
+      std::remove_if(nodes->begin(), nodes->end(),
+                     [](const proto::MapNode& node) { return node.state() == proto::GONE; }),
+      nodes->end());
   for (int i = 0; i < map->shards_size(); ++i) {
     const auto& cell = cells_[static_cast<std::size_t>(i)];
     map->mutable_shards(i)->set_primary_hint(cell->primary().value());
@@ -73,7 +80,10 @@ void Node::AddReplicas(std::size_t i, std::size_t hot_key_bytes,
     std::size_t left = hot_key_bytes;
     const MonotonicTime now = loops_[i]->Now();
     loops_[i]->ForEach([&](replica::Replica& replica) {
-      replica.FillStatus(response->mutable_node_status()->add_replicas(), now, &left);
+      proto::NodeStatus* status = response->mutable_node_status();
+      const bool is_meta = replica.shard() == ShardId(shards_);
+      replica.FillStatus(is_meta ? status->mutable_meta_replica() : status->add_replicas(), now,
+                         &left);
     });
     AddReplicas(i + 1, left, response, reply);
   });

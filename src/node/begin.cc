@@ -4,6 +4,7 @@
 
 #include "node/node.h"
 #include "raft/quorum.h"
+#include "wire/map_codec.h"
 #include "wire/raft_codec.h"
 
 namespace ringfort::node {
@@ -15,10 +16,11 @@ constexpr storage::Generation kFirstGeneration{1};
 
 std::vector<Node::OwnShard> Node::OwnShards(const proto::CreationRecord& record) const {
   std::vector<OwnShard> own;
-  for (int i = 0; i < record.shards_size(); ++i) {
+  for (int i = 0; i <= record.shards_size(); ++i) {
     OwnShard shard;
     shard.shard = ShardId(static_cast<std::uint32_t>(i));
-    for (const proto::Member& encoded : record.shards(i).members()) {
+    const bool is_meta = i == record.shards_size();
+    for (const proto::Member& encoded : (is_meta ? record.meta() : record.shards(i)).members()) {
       auto member = wire::DecodeMember(encoded);
       if (!member.ok())
         continue;  // MapOf has checked the placement; the member is then simply not us.
@@ -34,28 +36,29 @@ std::vector<Node::OwnShard> Node::OwnShards(const proto::CreationRecord& record)
 }
 
 void Node::Begin(const proto::CreationRecord& record) {
-  auto map = MapOf(record);
+  auto map = identity_.has_map() ? wire::DecodeMap(identity_.map()) : MapOf(record);
   if (!map.ok()) {
     doors_.on_fatal(map.status());
     return;
   }
-  map_ = *std::move(map);
+  shards_ = map->shards();
   {
     const std::lock_guard lock(mutex_);
-    cluster_id_ = map_.cluster_id;
+    cluster_id_ = map->cluster_id;
   }
+  map_.Take(*std::move(map));
   has_record_ = true;
-  for (const proto::RecordNode& node : record.nodes()) {
-    if (NodeId(node.node()) != self_.node) peers_.emplace_back(node.node());
-  }
-  cells_.resize(map_.shards());
+  cells_.resize(shards_ + 1);
   for (auto& cell : cells_) cell = std::make_unique<replica::LivenessCell>();
   std::vector<ShardLoop*> loops;
   for (const auto& loop : loops_) loops.push_back(loop.get());
   liveness_ = std::make_unique<Liveness>(
-      options_.liveness, self_.node, self_.boot, peers_,
+      options_.liveness, self_.node, self_.boot,
       Liveness::Doors{doors_.loops.front(), doors_.transport, &cells_, loops, doors_.log,
                       options_.shard_loop.stall_max, [this] { return room_.load(); }});
+  meta_ = MakeMetaPrimary();
+  reporter_ = std::make_unique<Reporter>(doors_.loops.front(), loops);
+  LinkPeers();
   SetWaitingFor("its replicas are being loaded (this takes a moment)");
   doors_.pool->Post([this, own = OwnShards(record), identity = identity_] {
     Status status = MakeOnce(own, identity);

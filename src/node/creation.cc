@@ -27,16 +27,15 @@ proto::CreationRecord MakeRecord(const ring::ClusterConfig& config,
     node->set_address(info.address);
     node->set_zone(info.zone);
     node->set_weight(info.weight);
-    // The meta group has at most five voters: the nodes with the lowest ids.
-    if (record.meta_voters_size() < 5) record.add_meta_voters(info.id.value());
   }
-  for (const std::vector<NodeId>& nodes : map.placement) {
-    proto::RecordShard* shard = record.add_shards();
+  const auto add_members = [&](const std::vector<NodeId>& nodes, proto::RecordShard* shard) {
     std::uint32_t replica = 0;
     for (const NodeId node : nodes) {
       wire::EncodeMember({ReplicaId(++replica), node, incarnations.at(node)}, shard->add_members());
     }
-  }
+  };
+  for (const std::vector<NodeId>& nodes : map.placement) add_members(nodes, record.add_shards());
+  add_members(map.meta, record.mutable_meta());
   return record;
 }
 
@@ -47,13 +46,23 @@ Result<ring::ClusterMap> MapOf(const proto::CreationRecord& record) {
   map.version = ring::kFirstMapVersion;
   map.cluster_name = record.cluster_name();
   map.cluster_id = *cluster_id;
+  map.replicas = record.replicas();
   for (const proto::RecordNode& node : record.nodes()) {
-    map.nodes.push_back({NodeId(node.node()), node.address(), node.zone(), node.weight()});
+    auto incarnation = wire::DecodeId<Incarnation>(node.incarnation(), "a node's incarnation");
+    if (!incarnation.ok()) return incarnation.status();
+    map.nodes.push_back({.id = NodeId(node.node()),
+                         .address = node.address(),
+                         .zone = node.zone(),
+                         .weight = node.weight(),
+                         .incarnation = *incarnation});
   }
-  for (const proto::RecordShard& shard : record.shards()) {
-    std::vector<NodeId>& nodes = map.placement.emplace_back();
+  const auto nodes_of = [](const proto::RecordShard& shard) {
+    std::vector<NodeId> nodes;
     for (const proto::Member& member : shard.members()) nodes.emplace_back(member.node());
-  }
+    return nodes;
+  };
+  for (const proto::RecordShard& shard : record.shards()) map.placement.push_back(nodes_of(shard));
+  map.meta = nodes_of(record.meta());
   if (Status status = ring::CheckMap(map); !status.ok()) return status;
   return map;
 }
@@ -141,6 +150,7 @@ void Creation::OnConnected(const env::PeerIdentity& peer, bool has_record) {
 }
 
 void Creation::HandOut(NodeId to) {
+  if (record_->shards_size() == 0) return;  // This node joined later: it does not have all of it.
   proto::PeerMessage message;
   *message.mutable_creation_record() = *record_;
   doors_.transport->Send(to, env::Lane::kLiveness, message.SerializeAsString());

@@ -57,6 +57,11 @@ void Leaving::Step() {
   for (const NodeId node : stayers) {
     doors_.transport->Send(node, env::Lane::kLiveness, question.SerializeAsString());
   }
+  SumOverLoops(
+      doors_.control, doors_.loops, [](ShardLoop& loop) { return loop.size(); },
+      [this](std::size_t replicas) {
+        if (replicas == 0) End();  // Whom nobody needs, perhaps nobody knows.
+      });
   HandOverAll([this, round = round_](std::size_t unsettled) {
     if (unsettled != 0) unsettled_round_ = round;
     const std::vector<NodeId> asked = Stayers();

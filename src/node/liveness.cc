@@ -27,46 +27,58 @@ LedShards Decode(const google::protobuf::RepeatedPtrField<proto::LedShard>& lead
 
 }  // namespace
 
-Liveness::Liveness(LivenessOptions options, NodeId self, BootNumber boot, std::vector<NodeId> peers,
-                   Doors doors)
+Liveness::Liveness(LivenessOptions options, NodeId self, BootNumber boot, Doors doors)
     : options_(options), self_(self), boot_(boot), doors_(std::move(doors)) {
-  for (const NodeId node : peers) {
-    if (node != self) peers_.emplace(node, std::make_unique<Peer>(node));
-  }
+  tables_.push_back(std::make_unique<const PeerTable>());
+  table_ = tables_.back().get();
 }
 
-Liveness::Peer* Liveness::Find(NodeId node) {
-  const auto found = peers_.find(node);
-  return found == peers_.end() ? nullptr : found->second.get();
+void Liveness::SetPeers(const std::vector<NodeId>& nodes) {
+  for (const auto& [node, peer] : peers()) {
+    peer->linked = std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+    if (!peer->linked) peer->connected = false;
+  }
+  PeerTable next = peers();
+  for (const NodeId node : nodes) {
+    if (node != self_ && !next.contains(node)) next.emplace(node, std::make_shared<Peer>(node));
+  }
+  if (next.size() == peers().size()) return;
+  lists_stale_ = true;
+  tables_.push_back(std::make_unique<const PeerTable>(std::move(next)));
+  table_.store(tables_.back().get(), std::memory_order_release);
+}
+
+Liveness::Peer* Liveness::Find(NodeId node) const {
+  const auto found = peers().find(node);
+  return found == peers().end() ? nullptr : found->second.get();
 }
 
 MonotonicTime Liveness::PromisedUntil(NodeId node) const {
-  const auto found = peers_.find(node);
-  if (found == peers_.end()) return kNever;
-  return MonotonicTime(Duration(found->second->promised_until_ns.load()));
+  const Peer* peer = Find(node);
+  return peer == nullptr ? kNever : MonotonicTime(Duration(peer->promised_until_ns.load()));
 }
 
 storage::DiskRoom Liveness::RoomOf(NodeId node) const {
-  const auto found = peers_.find(node);
-  return found == peers_.end() ? storage::DiskRoom::kEnough : found->second->room.load();
+  const Peer* peer = Find(node);
+  return peer == nullptr ? storage::DiskRoom::kEnough : peer->room.load();
 }
 
-bool Liveness::IsGone(const env::PeerIdentity& peer) const {
-  const auto found = peers_.find(peer.node);
-  return found != peers_.end() && peer.boot <= found->second->gone_boot;
+bool Liveness::IsGone(const env::PeerIdentity& from) const {
+  const Peer* peer = Find(from.node);
+  return peer != nullptr && from.boot <= peer->gone_boot;
 }
 
 std::vector<NodeId> Liveness::ConnectedPeers() const {
   std::vector<NodeId> connected;
-  for (const auto& [node, peer] : peers_) {
+  for (const auto& [node, peer] : peers()) {
     if (peer->connected) connected.push_back(node);
   }
   return connected;
 }
 
 bool Liveness::IsLeaving(NodeId node) const {
-  const auto found = peers_.find(node);
-  return found != peers_.end() && found->second->leaving.load();
+  const Peer* peer = Find(node);
+  return peer != nullptr && peer->leaving.load();
 }
 
 void Liveness::OnLoops(const std::function<void(ShardLoop&)>& call) {
@@ -120,7 +132,7 @@ void Liveness::RebuildLists(MonotonicTime now) {
   if (!lists_stale_ && left_out == left_out_) return;
   lists_stale_ = false;
   left_out_ = std::move(left_out);
-  for (auto& [node, peer] : peers_) {
+  for (const auto& [node, peer] : peers()) {
     auto list = std::make_shared<LedShards>();
     for (const auto& [shard, led] : leads_) {
       if (left_out_[LoopOf(shard)]) continue;
@@ -135,7 +147,9 @@ void Liveness::RebuildLists(MonotonicTime now) {
 
 void Liveness::SendAll() {
   RebuildLists(doors_.control->Now());
-  for (auto& [node, peer] : peers_) SendTo(peer.get());
+  for (const auto& [node, peer] : peers()) {
+    if (peer->linked) SendTo(peer.get());
+  }
 }
 
 void Liveness::SendTo(Peer* peer) {
@@ -197,6 +211,7 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   Peer* peer = Find(from.node);
   // What an earlier process still had on its way would undo its successor's list.
   if (peer == nullptr || IsGone(from) || from.boot < peer->their_boot) return;
+  peer->connected = true;  // Also of a link that came up before this node knew of any.
   // Boots of another directory are no measure; which one is there the newest connection says.
   if (!peer->their_incarnation.empty() && from.incarnation != peer->their_incarnation) return;
   // What a newer release may call worse is as bad as can be here.

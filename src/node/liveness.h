@@ -45,8 +45,10 @@ class Liveness {
     std::function<storage::DiskRoom()> own_room;
   };
 
-  Liveness(LivenessOptions options, NodeId self, BootNumber boot, std::vector<NodeId> peers,
-           Doors doors);
+  Liveness(LivenessOptions options, NodeId self, BootNumber boot, Doors doors);
+
+  /// Those with whom heartbeats are exchanged.
+  void SetPeers(const std::vector<NodeId>& peers);
 
   /// Begins to send.
   void Start();
@@ -84,6 +86,8 @@ class Liveness {
   struct Peer {
     explicit Peer(NodeId id) : node(id) {}
     const NodeId node;
+    /// It is among those that SetPeers named last.
+    bool linked = true;
     /// Nanoseconds on the monotonic clock. Written on the control loop before the marks are read.
     std::atomic<std::int64_t> promised_until_ns{Duration::min().count()};
     /// It said that it is about to stop.
@@ -108,7 +112,12 @@ class Liveness {
     std::deque<Sent> sent;
   };
 
-  Peer* Find(NodeId node);
+  /// Never changed once it is published.
+  using PeerTable = std::map<NodeId, std::shared_ptr<Peer>>;
+
+  /// Null: no such peer was ever named. Any thread.
+  [[nodiscard]] Peer* Find(NodeId node) const;
+  [[nodiscard]] const PeerTable& peers() const { return *table_.load(std::memory_order_acquire); }
   void Beat();
   void SendSoon();
   void SendAll();
@@ -127,7 +136,9 @@ class Liveness {
   const NodeId self_;
   const BootNumber boot_;
   const Doors doors_;
-  std::map<NodeId, std::unique_ptr<Peer>> peers_;
+  /// The newest of tables_. The ones before stay, for whoever still reads them: nodes join seldom.
+  std::atomic<const PeerTable*> table_;
+  std::vector<std::unique_ptr<const PeerTable>> tables_;
   struct Led {
     Term term;
     std::vector<NodeId> peers;

@@ -53,6 +53,8 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
             self_.node, loop, doors_.pool, doors_.transport, doors_.log,
             [this](ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
               liveness_->SetLeads(shard, term, std::move(peers));
+              if (shard != ShardId(shards_)) return;
+              doors_.loops.front()->Post([this, term] { meta_->OnLeads(term); });
             },
             [this](NodeId node) { return liveness_->PromisedUntil(node); },
             [this](std::shared_ptr<replica::Replica> replica, const std::string& why) {
@@ -97,19 +99,14 @@ void Node::SetRoom(storage::DiskRoom room, std::uint64_t free_bytes) {
 
 void Node::Start() {
   doors_.loops.front()->Post([this] {
-    std::vector<env::PeerAddress> peers;
-    auto add = [&](NodeId node, const std::string& address) {
-      if (node != self_.node) peers.push_back({node, address});
-    };
-    if (identity_.has_record()) {
-      for (const proto::RecordNode& node : identity_.record().nodes()) {
-        add(NodeId(node.node()), node.address());
-      }
-    } else {
-      for (const ring::NodeInfo& node : config_.nodes) add(node.id, node.address);
-    }
     recovery_ = doors_.log->TakeRecovery();
-    doors_.transport->SetPeers(std::move(peers));
+    if (!identity_.has_record()) {
+      std::vector<env::PeerAddress> peers;
+      for (const ring::NodeInfo& node : config_.nodes) {
+        if (node.id != self_.node) peers.push_back({node.id, node.address});
+      }
+      doors_.transport->SetPeers(std::move(peers));
+    }
     creation_.Start();
     SetWaitingFor(creation_.waiting_for());
   });
@@ -121,6 +118,7 @@ void Node::Stop(std::function<void()> done) {
     serving_ = false;
     keeper_.Stop();
     if (liveness_ != nullptr) liveness_->Stop();
+    if (meta_ != nullptr) meta_->Stop();
     auto left = std::make_shared<std::size_t>(loops_.size());
     for (const auto& loop : loops_) {
       loop->loop()->Post([this, loop = loop.get(), left, done] {
@@ -153,12 +151,17 @@ void Node::StoreRecord(const proto::CreationRecord& record, std::function<void(S
 
 // Any directory of a node of this cluster: what it may say for a shard, the shard's members decide.
 bool Node::IsPeer(const env::PeerIdentity& peer) const {
-  return std::find(peers_.begin(), peers_.end(), peer.node) != peers_.end();
+  const MapHolder::Map map = map_.Get();
+  const ring::NodeInfo* node = map->FindNode(peer.node);
+  return node != nullptr && node->state != ring::NodeState::kGone && peer.node != self_.node;
 }
 
 void Node::SendToAll(const proto::PeerMessage& message) {
   const std::string bytes = message.SerializeAsString();
-  for (const NodeId node : peers_) doors_.transport->Send(node, env::Lane::kBulk, bytes);
+  for (const ring::NodeInfo& node : map_.Get()->nodes) {
+    const bool peer = node.id != self_.node && node.state != ring::NodeState::kGone;
+    if (peer) doors_.transport->Send(node.id, env::Lane::kBulk, bytes);
+  }
 }
 
 void Node::Leave(Duration timeout, std::function<void()> done) {
@@ -210,7 +213,13 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
       return;
     default: break;
   }
-  if (!running_ || !IsPeer(from) || liveness_->IsGone(from)) return;
+  if (!running_ || liveness_->IsGone(from)) return;
+  if (!IsPeer(from)) {
+    // What a stranger may say: that the map has changed; and what the new map is.
+    if (message.has_meta_pulse()) OnStrangePulse(from, message.meta_pulse());
+    if (message.has_map_answer() && strangers_.contains(from.node)) OnMetaMessage(from, message);
+    return;
+  }
   switch (message.body_case()) {
     case proto::PeerMessage::kRaft: OnRaft(from, std::move(*message.mutable_raft())); return;
     case proto::PeerMessage::kHeartbeat: liveness_->OnHeartbeat(from, message.heartbeat()); return;
@@ -231,7 +240,8 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
     case proto::PeerMessage::kLeaveAnswer:
       if (leaving_ != nullptr) leaving_->OnAnswer(from.node, message.leave_answer());
       return;
-    default: Rubbish(from, "a message of an unknown kind");
+    default:
+      if (!OnMetaMessage(from, message)) Rubbish(from, "a message of an unknown kind");
   }
 }
 
@@ -320,7 +330,11 @@ void Node::Handle(std::vector<Incoming> batch) {
       incoming.reply(AnswerMap());
       continue;
     }
-    if (Status status = CheckShardRequest(request, map_.shards()); !status.ok()) {
+    if (request.has_meta()) {
+      HandleMeta(std::move(*incoming.request.mutable_meta()), std::move(incoming.reply));
+      continue;
+    }
+    if (Status status = CheckShardRequest(request, shards_); !status.ok()) {
       incoming.reply(ErrorResponse(status));
       continue;
     }
@@ -340,7 +354,7 @@ void Node::Handle(std::vector<Incoming> batch) {
         }
         proto::Response response =
             ErrorResponse(Status(Code::kNotPrimary, "this node holds no copy of the shard"));
-        response.mutable_error()->set_primary_hint(map_.PreferredPrimary(shard).value());
+        response.mutable_error()->set_primary_hint(map_.Get()->PreferredPrimary(shard).value());
         request.reply(std::move(response));
       }
     });

@@ -16,10 +16,13 @@
 #include "base/random.h"
 #include "env/loop.h"
 #include "env/transport.h"
+#include "meta/meta_primary.h"
 #include "node/creation.h"
 #include "node/leaving.h"
 #include "node/liveness.h"
 #include "node/log_keeper.h"
+#include "node/map_holder.h"
+#include "node/reporter.h"
 #include "node/shard_loop.h"
 #include "replica/replica.h"
 #include "replica/snapshot_pace.h"
@@ -39,6 +42,7 @@ struct NodeOptions {
   LivenessOptions liveness;
   ShardLoopOptions shard_loop;
   LogKeeperOptions log_keeper;
+  meta::MetaOptions meta;
   /// All snapshots that the node sends together; 0: no limit.
   std::uint64_t snapshot_bytes_per_second = std::uint64_t{64} << 20;
 };
@@ -52,6 +56,8 @@ struct NodeDoors {
   storage::LogStore* log;
   storage::ShardStore* shards;
   storage::IdentityStore* identity;
+  /// For what operators read.
+  env::WallClock* wall;
   /// The node must stop: nobody knows what its disk kept. Called on any thread, more than once
   /// perhaps.
   std::function<void(const Status&)> on_fatal;
@@ -114,6 +120,21 @@ class Node final : public env::TransportEvents {
   [[nodiscard]] ShardLoop& LoopOf(ShardId shard) { return *loops_[shard.value() % loops_.size()]; }
   void Rubbish(const env::PeerIdentity& from, const std::string& what);
 
+  // meta_link.cc: the meta group.
+  std::unique_ptr<meta::MetaPrimary> MakeMetaPrimary();
+  void SubmitToMeta(proto::Request request, meta::MetaPrimary::OnReply then);
+  /// To a node, this one among them.
+  void SendOrHear(NodeId to, const proto::PeerMessage& message);
+  /// False: it is another kind of message.
+  bool OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage& message);
+  void OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
+  void OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
+  void OnOrder(const proto::ShardOrder& order);
+  void TakeMap(const ring::ClusterMap& map);
+  void LinkPeers();
+  void SaveMap();
+  void HandleMeta(proto::MetaRequest request, Reply reply);
+
   // begin.cc: from a stored record to running replicas.
   void Begin(const proto::CreationRecord& record);
   struct OwnShard {
@@ -174,11 +195,20 @@ class Node final : public env::TransportEvents {
 
   /// Made with the node; fixed.
   std::vector<std::unique_ptr<ShardLoop>> loops_;
-  /// Sized when the node begins, then fixed; read by all threads once serving_.
+  /// Sized when the node begins, then fixed; read by all threads once serving_. The meta group's is
+  /// the last.
   std::vector<std::unique_ptr<replica::LivenessCell>> cells_;
-  ring::ClusterMap map_;
-  /// The other nodes of the cluster; fixed once serving_.
-  std::vector<NodeId> peers_;
+  std::uint32_t shards_ = 0;
+  MapHolder map_;
+  bool saving_map_ = false;
+  /// Where nodes are that pulsed this one and are not in its map yet.
+  std::map<NodeId, std::string> strangers_;
+  std::unique_ptr<meta::MetaPrimary> meta_;
+  std::unique_ptr<Reporter> reporter_;
+  /// Who leads the meta group, by the newest pulse.
+  Term meta_term_;
+  NodeId meta_primary_;
+  MonotonicTime pulsed_at_ = kNever;
   /// Replicas between loading and running.
   std::vector<std::shared_ptr<replica::Replica>> loaded_;
   /// Shards for which a replica is being made or buried: what the log is told of one must not

@@ -154,6 +154,11 @@ void ShardLoop::ForEach(const std::function<void(replica::Replica&)>& visit) {
   }
 }
 
+std::size_t ShardLoop::size() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      slots_, [](const auto& slot) { return slot.second.replica != nullptr; }));
+}
+
 void ShardLoop::Stop() {
   stopped_ = true;
   for (auto& [shard, slot] : slots_) {

@@ -101,6 +101,8 @@ class ShardLoop final : public replica::Host {
   void OnAcknowledged(const env::PeerIdentity& from, Acknowledged acknowledged);
   void OnNodeGone(NodeId node);
   void OnNodeConnected(NodeId node);
+  /// How many replicas there are.
+  [[nodiscard]] std::size_t size() const;
   /// How many replicas take part in no tick.
   [[nodiscard]] std::size_t silent() const { return slots_.size() - active_.size(); }
   /// Answers everything that waits: the node stops.

@@ -4,6 +4,8 @@
 
 #include "raft/quorum.h"
 #include "replica/replica.h"
+#include "wire/id_codec.h"
+#include "wire/raft_codec.h"
 
 namespace ringfort::replica {
 namespace {
@@ -11,6 +13,26 @@ namespace {
 // How long no primary is heard of before a replica doubts that it is still a member; and how long
 // it waits before it asks again.
 constexpr Duration kAloneMax = std::chrono::seconds(3);
+// Figures of a report are coarse, so that it is not new with every request.
+constexpr std::uint64_t kBytesGrain = std::uint64_t{1} << 20;
+constexpr std::uint64_t kLoadGrain = 5'000'000;
+// Who lacks more entries than this has not caught up, though it is being sent them.
+constexpr std::uint64_t kLagMax = 10'000;
+
+// Caught up: what it lacks is on its way.
+bool KeepsUp(const raft::Progress* progress) {
+  return progress != nullptr && progress->connected && progress->counted &&
+         progress->state == raft::Progress::State::kReplicate;
+}
+
+// Of a voter or learner, null: there is none.
+const raft::Member* MemberOn(const raft::Members& members, NodeId node) {
+  for (const auto* list : {&members.voters, &members.learners}) {
+    const auto found = std::ranges::find(*list, node, &raft::Member::node);
+    if (found != list->end()) return &*found;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -39,14 +61,104 @@ bool Replica::Needs(NodeId node) const {
   if (raft_.role() != raft::Role::kPrimary) return false;
   const ReplicaId leaver = ReplicaOn(node);
   if (!raft::IsVoter(raft_.members(), leaver)) return false;
-  // Caught up: what it lacks is on its way.
   return !raft::QuorumHolds(raft_.members(), [&](ReplicaId id) {
     if (id == raft_.self()) return true;
-    if (id == leaver) return false;
-    const raft::Progress* progress = ProgressOf(id);
-    return progress != nullptr && progress->connected && progress->counted &&
-           progress->state == raft::Progress::State::kReplicate;
+    return id != leaver && KeepsUp(ProgressOf(id));
   });
+}
+
+// What the meta group's primary wants, and says (protocols 6).
+
+Result<raft::MembersChange> Replica::ChangeOf(const proto::ShardOrder& order) const {
+  raft::MembersChange change;
+  change.expected = LogIndex(order.members_index());
+  const raft::Members& members = raft_.members();
+  for (const std::uint32_t node : order.change().voters()) {
+    const raft::Member* member = MemberOn(members, NodeId(node));
+    if (member == nullptr) {
+      return Status(Code::kConditionFailed,
+                    "node " + std::to_string(node) + " is no member (it is made a learner first)");
+    }
+    change.voters.push_back(*member);
+  }
+  for (const proto::NewLearner& learner : order.change().learners()) {
+    const Result<Incarnation> incarnation =
+        wire::DecodeId<Incarnation>(learner.incarnation(), "a learner's incarnation");
+    if (!incarnation.ok()) return incarnation.status();
+    raft::Member wanted{ReplicaId(), NodeId(learner.node()), *incarnation};
+    const raft::Member* member = MemberOn(members, wanted.node);
+    if (member != nullptr && member->incarnation == *incarnation) wanted = *member;
+    change.learners.push_back(wanted);
+  }
+  return change;
+}
+
+// What the order follows from may be old: that it takes no healthy voter away is judged here, too.
+Status Replica::CheckHealth(const raft::MembersChange& change) const {
+  const auto healthy = [this](const std::vector<raft::Member>& voters) {
+    return std::ranges::count_if(voters, [this](const raft::Member& voter) {
+      return voter.id == raft_.self() || KeepsUp(ProgressOf(voter.id));
+    });
+  };
+  const auto wanted =
+      std::min(healthy(raft_.members().voters), static_cast<std::ptrdiff_t>(change.voters.size()));
+  if (healthy(change.voters) >= wanted) return Status::Ok();
+  return Status(Code::kUnavailable,
+                "fewer of the voters would keep up than do now (it is tried again)");
+}
+
+void Replica::Obey(const proto::ShardOrder& order, MonotonicTime now) {
+  if (stopped_ || LogIndex(order.members_index()) != raft_.members().index) return;
+  Status status;
+  if (order.has_change()) {
+    const Result<raft::MembersChange> change = ChangeOf(order);
+    status = change.ok() ? CheckHealth(*change) : change.status();
+    if (status.ok()) status = ChangeMembers(*change, now).status();
+  } else if (!raft_.transferring_to()) {
+    status = TransferTo(NodeId(order.transfer_to()), now);
+  }
+  refused_order_ = status.ok() ? "" : status.message();
+}
+
+void Replica::FillReport(proto::LedReport* report, MonotonicTime now) {
+  report->set_shard(shard_.value());
+  report->set_term(raft_.term().value());
+  report->set_changing(raft_.commit() < raft_.members().index || !raft_.serving());
+  wire::EncodeMembers(raft_.members(), report->mutable_members());
+  const std::uint64_t bytes = DataBytes();
+  report->set_data_bytes(bytes - bytes % kBytesGrain);
+  proto::ReplicaLoad load;
+  std::size_t no_keys = 0;
+  load_.Fill(&load, now, &no_keys);
+  const auto time =
+      static_cast<std::uint64_t>(load.loop_ns_per_second() + load.pool_ns_per_second());
+  report->set_load_ns(time - time % kLoadGrain);
+  report->set_refused(refused_order_);
+  for (const auto& [id, progress] : raft_.progress()) {
+    proto::FollowerReport* follower = report->add_followers();
+    follower->set_node(NodeOf(id).value());
+    const bool votes = raft::IsVoter(raft_.members(), id);
+    const bool close = raft_.log().last_index() - progress.match <= kLagMax;
+    follower->set_caught_up(KeepsUp(&progress) && (votes ? close : progress.caught_up));
+    const auto sender = senders_.find(id);
+    if (sender == senders_.end()) continue;
+    follower->set_sent_bytes(sender->second->sent_bytes());
+    follower->set_total_bytes(sender->second->total_bytes());
+  }
+}
+
+// To ask the store takes a lock: not for thousands of shards at which nothing happens.
+std::uint64_t Replica::DataBytes() {
+  if (data_bytes_at_ != raft_.applied()) {
+    data_bytes_ = data_->size_bytes();
+    data_bytes_at_ = raft_.applied();
+  }
+  return data_bytes_;
+}
+
+bool Replica::IsSettled() const {
+  if (!raft_.MayVote()) return true;
+  return raft_.serving() || (raft_.follows().has_value() && !raft_.unsure());
 }
 
 void Replica::AskWhetherMember(MonotonicTime now) {

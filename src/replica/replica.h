@@ -161,6 +161,15 @@ class Replica : public std::enable_shared_from_this<Replica> {
   }
   /// See raft::Raft::ChangeMembers.
   Result<LogIndex> ChangeMembers(const raft::MembersChange& change, MonotonicTime now);
+  /// A step of a move, from the meta group's primary. Why it was refused, if it was, stands in the
+  /// next report.
+  void Obey(const proto::ShardOrder& order, MonotonicTime now);
+  /// Of a primary, for the meta group's.
+  void FillReport(proto::LedReport* report, MonotonicTime now);
+  /// About so many bytes its data take: as of the last time that they changed.
+  std::uint64_t DataBytes();
+  /// Of a voter: it leads, or follows and has what it acknowledged.
+  [[nodiscard]] bool IsSettled() const;
   /// Whether this replica leads, and without that node's replica no majority of voters is connected
   /// and caught up.
   [[nodiscard]] bool Needs(NodeId node) const;
@@ -213,6 +222,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // members.cc: who takes part, and who no longer does.
   void AskWhetherMember(MonotonicTime now);
   void AnswerOrphan(NodeId node, ReplicaId orphan);
+  [[nodiscard]] Result<raft::MembersChange> ChangeOf(const proto::ShardOrder& order) const;
+  [[nodiscard]] Status CheckHealth(const raft::MembersChange& change) const;
 
   [[nodiscard]] ReplicaId ReplicaOn(NodeId node) const;
   /// 0 where another directory than that one was the member.
@@ -279,6 +290,11 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// Since when no primary was heard of; and when that was last asked about.
   MonotonicTime alone_since_ = kNever;
   MonotonicTime asked_membership_at_ = kNever;
+  /// What DataBytes told last, and what was applied then.
+  std::uint64_t data_bytes_ = 0;
+  std::optional<LogIndex> data_bytes_at_;
+  /// Why the last order was refused; empty when it was not.
+  std::string refused_order_;
   /// To whom the role was handed over since this replica led last: a hint for clients.
   ReplicaId handed_to_;
 

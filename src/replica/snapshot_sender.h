@@ -64,6 +64,10 @@ class SnapshotSender {
   void OnAck(const proto::SnapshotMessage& message);
   void Turn();
 
+  /// What the follower has written, of all that it gets; 0 of 0 while the files are being made.
+  [[nodiscard]] std::uint64_t sent_bytes() const { return snapshot_ == nullptr ? 0 : acked_; }
+  [[nodiscard]] std::uint64_t total_bytes() const { return snapshot_ == nullptr ? 0 : total(); }
+
  private:
   void OnExported(Result<std::shared_ptr<storage::Snapshot>> exported);
   void OnRead(std::uint32_t attempt, std::uint64_t at, Result<std::string> read);

@@ -14,9 +14,18 @@ inline constexpr std::uint32_t kShardsMax = 65536;
 inline constexpr std::uint32_t kShardsDefault = 64;
 inline constexpr std::uint32_t kReplicasMax = 7;
 inline constexpr std::uint32_t kReplicasDefault = 3;
+inline constexpr std::uint32_t kMetaVotersMax = 5;
 inline constexpr std::uint32_t kWeightMax = 1000;
 
-/// One node as the operator describes it.
+/// Where a node is on its way into the cluster and out of it.
+enum class NodeState : std::uint8_t {
+  kJoining,   ///< Made known to the others; holds nothing yet.
+  kActive,    ///< Holds replicas.
+  kDraining,  ///< Is being emptied.
+  kGone,      ///< Holds nothing, and is no member any more. Its id may join again.
+};
+
+/// One node, as the operator describes it and as the cluster has taken it in.
 struct NodeInfo {
   /// Never 0.
   NodeId id;
@@ -26,6 +35,13 @@ struct NodeInfo {
   std::string zone;
   /// 1 to kWeightMax. A node of weight 2 holds twice what a node of weight 1 holds.
   std::uint32_t weight = 1;
+  NodeState state = NodeState::kActive;
+  /// The directory that was admitted last; empty in a config, which knows none.
+  Incarnation incarnation = {};
+  /// Was dead for so long that others take its replicas over.
+  bool lost = false;
+  /// Draining: once it is empty it is gone.
+  bool removing = false;
 
   bool operator==(const NodeInfo&) const = default;
 };

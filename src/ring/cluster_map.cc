@@ -25,6 +25,7 @@ Status CheckNodes(const std::vector<NodeInfo>& nodes) {
     if (node.id <= last) return Broken(Name(node.id) + " is 0 or out of order");
     if (node.weight < 1 || node.weight > kWeightMax) return Broken("weight of " + Name(node.id));
     if (node.address.empty()) return Broken(Name(node.id) + " has no address");
+    if (node.state > NodeState::kGone) return Broken("state of " + Name(node.id));
     last = node.id;
   }
   return Status::Ok();
@@ -58,6 +59,11 @@ const std::vector<NodeId>& ClusterMap::ReplicasOf(ShardId shard) const {
   return placement[shard.value()];
 }
 
+const std::vector<NodeId>& ClusterMap::TargetOf(ShardId shard) const {
+  const auto move = moves.find(shard);
+  return move == moves.end() ? PlaceOf(shard) : move->second.to;
+}
+
 const NodeInfo* ClusterMap::FindNode(NodeId id) const {
   const auto found = std::ranges::lower_bound(nodes, id, {}, &NodeInfo::id);
   return found == nodes.end() || found->id != id ? nullptr : &*found;
@@ -79,10 +85,20 @@ Status CheckMap(const ClusterMap& map) {
     return Broken(std::to_string(map.placement.size()) +
                   " shards, which is no power of two up to " + std::to_string(kShardsMax));
   }
+  if (map.replicas < 1 || map.replicas > kReplicasMax) {
+    return Broken(std::to_string(map.replicas) + " copies of each shard");
+  }
   if (Status status = CheckNodes(map.nodes); !status.ok()) return status;
   for (std::uint32_t shard = 0; shard < map.shards(); ++shard) {
     const std::string name = "shard " + std::to_string(shard);
     if (Status status = CheckReplicas(map, name, map.placement[shard]); !status.ok()) return status;
+  }
+  if (Status status = CheckReplicas(map, "the meta group", map.meta); !status.ok()) return status;
+  for (const auto& [shard, move] : map.moves) {
+    const std::string name = "the move of shard " + std::to_string(shard.value());
+    if (shard > map.meta_shard()) return Broken(name + ", which does not exist");
+    if (move.cause > MoveCause::kReplace) return Broken(name + ": its cause");
+    if (Status status = CheckReplicas(map, name, move.to); !status.ok()) return status;
   }
   return Status::Ok();
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,23 @@ namespace ringfort::ring {
 /// The version of the map that a new cluster starts with. 0 is no map.
 inline constexpr MapVersion kFirstMapVersion{1};
 
+/// Why a shard moves.
+enum class MoveCause : std::uint8_t {
+  kBalance,  ///< The shares have changed.
+  kDrain,    ///< A node is being emptied.
+  kRepair,   ///< A node is dead.
+  kReplace,  ///< A node takes another's place.
+};
+
+/// The change of one shard's replica set to what the placement shall say.
+struct Move {
+  /// Distinct nodes, the preferred primary first.
+  std::vector<NodeId> to;
+  MoveCause cause = MoveCause::kBalance;
+
+  bool operator==(const Move&) const = default;
+};
+
 struct ClusterMap {
   /// Grows with every change, never decreases.
   MapVersion version;
@@ -23,13 +41,25 @@ struct ClusterMap {
   ClusterId cluster_id;
   /// By ascending id.
   std::vector<NodeInfo> nodes;
+  /// Copies of each shard that the cluster wants.
+  std::uint32_t replicas = kReplicasDefault;
   /// By shard; their number is a power of two and never changes. Each lists distinct nodes, the
-  /// preferred primary first.
+  /// preferred primary first. Of a shard that moves: where it was before.
   std::vector<std::vector<NodeId>> placement;
+  /// The voters of the meta group, which holds this map; the preferred primary first.
+  std::vector<NodeId> meta = {};
+  std::map<ShardId, Move> moves = {};
 
   [[nodiscard]] std::uint32_t shards() const {
     return static_cast<std::uint32_t>(placement.size());
   }
+  /// The meta group's own shard: the one after the last. No key lives there.
+  [[nodiscard]] ShardId meta_shard() const { return ShardId(shards()); }
+  /// Where the shard, or the meta group, is; and where it is or moves to.
+  [[nodiscard]] const std::vector<NodeId>& PlaceOf(ShardId shard) const {
+    return shard == meta_shard() ? meta : ReplicasOf(shard);
+  }
+  [[nodiscard]] const std::vector<NodeId>& TargetOf(ShardId shard) const;
   [[nodiscard]] ShardId ShardOf(std::string_view shard_key) const;
   /// The nodes that should hold `shard`, preferred primary first. `shard` is below shards().
   [[nodiscard]] const std::vector<NodeId>& ReplicasOf(ShardId shard) const;

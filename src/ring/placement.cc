@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "ring/hash_ring.h"
+#include "ring/meta_voters.h"
 #include "ring/primary_spread.h"
 #include "ring/shares.h"
 
@@ -142,11 +143,15 @@ std::vector<std::vector<NodeId>> FirstPlacement(std::span<const NodeInfo> nodes,
 }
 
 ClusterMap FirstMap(const ClusterConfig& config, ClusterId cluster_id) {
-  return {.version = kFirstMapVersion,
-          .cluster_name = config.cluster_name,
-          .cluster_id = cluster_id,
-          .nodes = SortedById(config.nodes),
-          .placement = FirstPlacement(config.nodes, config.shards, config.replicas)};
+  ClusterMap map;
+  map.version = kFirstMapVersion;
+  map.cluster_name = config.cluster_name;
+  map.cluster_id = cluster_id;
+  map.nodes = SortedById(config.nodes);
+  map.replicas = config.replicas;
+  map.placement = FirstPlacement(config.nodes, config.shards, config.replicas);
+  map.meta = ChooseVoters(map.nodes, {}, kMetaVotersMax);
+  return map;
 }
 
 }  // namespace ringfort::ring

@@ -47,6 +47,11 @@ Status CheckOptions(const ClientOptions& options) {
                                         std::to_string(options.timeout.count()) +
                                         " ms (give 1 ms to one day)"};
   }
+  if (options.who.size() > limits::kWhoMax) {
+    return {Code::kInvalidArgument,
+            "the caller's name (who) has " + std::to_string(options.who.size()) +
+                " bytes; the limit is " + std::to_string(limits::kWhoMax) + " (make it shorter)"};
+  }
   if (options.seeds.empty()) {
     return {Code::kInvalidArgument, "there are no seeds (give HOST:PORT of at least one node)"};
   }
@@ -124,6 +129,7 @@ class Client::Impl {
     options.timeout = options_.timeout;
     options.pending_bytes_max = options_.pending_bytes_max;
     options.shards = engine_->routing().map().shards();
+    options.who = options_.who;
     frontend_ = std::make_unique<client::Frontend>(loop_, *engine_, options);
   }
 
@@ -226,6 +232,38 @@ Result<ClusterView> Client::Map(const CallOptions& options) {
 Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOptions& options) {
   return impl_->Wait<Result<NodeStatusView>>(InsideCallback(), [&](auto done) {
     impl_->frontend().NodeStatus(node, options, std::move(done));
+  });
+}
+
+Result<ClusterStateView> Client::ClusterState(const CallOptions& options) {
+  return impl_->Wait<Result<ClusterStateView>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().ClusterState(options, std::move(done));
+  });
+}
+
+Result<PlanView> Client::ChangeNode(const NodeChange& change, const CallOptions& options) {
+  return impl_->Wait<Result<PlanView>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().ChangeNode(change, options, std::move(done));
+  });
+}
+
+Result<PlanView> Client::Rebalance(RebalanceAction action, const CallOptions& options) {
+  return impl_->Wait<Result<PlanView>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().Rebalance(action, options, std::move(done));
+  });
+}
+
+Status Client::TransferPrimary(std::uint32_t shard, std::uint32_t node,
+                               const CallOptions& options) {
+  return impl_->Wait<Status>(InsideCallback(), [&](auto done) {
+    impl_->frontend().TransferPrimary(shard, node, options, std::move(done));
+  });
+}
+
+Result<std::vector<EventView>> Client::Events(std::uint64_t after, std::uint32_t limit,
+                                              const CallOptions& options) {
+  return impl_->Wait<Result<std::vector<EventView>>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().Events(after, limit, options, std::move(done));
   });
 }
 

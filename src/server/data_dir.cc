@@ -95,13 +95,36 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
                                               std::to_string(node.value()) +
                                               " (give the right --node or another --data_dir)");
   }
-  if (identity_.cluster_name() != cluster_name) {
+  if (!identity_.has_record() && identity_.cluster_name().empty()) {
+    identity_.set_cluster_name(cluster_name);  // It was to join a cluster, and came into none.
+  }
+  if (!cluster_name.empty() && identity_.cluster_name() != cluster_name) {
     return Status(Code::kWrongCluster, path_ + ": it belongs to cluster \"" +
                                            identity_.cluster_name() + "\", not to \"" +
                                            cluster_name +
                                            "\" (give the right --config or another --data_dir)");
   }
   return Status::Ok();
+}
+
+Status DataDir::EnterCluster(const proto::JoinedCluster& joined) {
+  proto::ClusterMap map;
+  if (!map.ParseFromString(joined.map())) {
+    return Status(Code::kCorruption,
+                  "the cluster's map cannot be read (use programs of one release)");
+  }
+  if (identity_.has_record() && identity_.record().cluster_id() != joined.record().cluster_id()) {
+    return Status(Code::kWrongCluster,
+                  path_ + ": it belongs to cluster \"" + identity_.cluster_name() +
+                      "\", and the seeds of --join to another (give the right seeds, or another "
+                      "--data_dir)");
+  }
+  identity_.set_cluster_name(joined.record().cluster_name());
+  // How the cluster began, a directory that was there knows better.
+  if (!identity_.has_record()) *identity_.mutable_record() = joined.record();
+  *identity_.mutable_map() = std::move(map);
+  identity_.set_replicas_made(true);
+  return Save(identity_.SerializeAsString());
 }
 
 bool DataDir::has_peers() const {

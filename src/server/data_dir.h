@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "ringfort/disk.pb.h"
+#include "ringfort/meta.pb.h"
 #include "ringfort/status.h"
 #include "storage/identity_store.h"
 
@@ -20,8 +21,8 @@ class DataDir final : public storage::IdentityStore {
  public:
   /// Opens the directory, or makes it in an existing parent. An empty one draws an incarnation,
   /// synced before anything else (protocols 1). kInvalidArgument or kWrongCluster for another
-  /// node's or cluster's, kIoError where it cannot be read, written or locked, kCorruption for a
-  /// damaged one.
+  /// node's or cluster's (no name: any cluster's, or none yet), kIoError where it cannot be read,
+  /// written or locked, kCorruption for a damaged one.
   static Result<std::unique_ptr<DataDir>> Open(const std::string& path, NodeId node,
                                                const std::string& cluster_name);
   ~DataDir() override;
@@ -52,6 +53,8 @@ class DataDir final : public storage::IdentityStore {
   /// they are open. `log_batches` as Wal::batches_at_open() tells it.
   Status CountBoot(std::uint64_t log_batches);
   Status Save(std::string_view bytes) override;
+  /// The cluster has taken the node in: notes it durably. No replica is made here but by primaries.
+  Status EnterCluster(const proto::JoinedCluster& joined);
 
  private:
   explicit DataDir(std::string path) : path_(std::move(path)) {}

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,7 +13,10 @@
 #include <utility>
 
 #include "server/config.h"
+#include "server/join.h"
 #include "server/stores.h"
+#include "wire/id_codec.h"
+#include "wire/map_codec.h"
 
 namespace ringfort::server {
 namespace {
@@ -47,6 +51,14 @@ Status CheckPort(const std::string& address) {
                                     " (stop what uses the port, or change the node's address)");
 }
 
+// Whether the cluster has taken the directory in, at that address.
+bool IsKnownAs(const proto::Identity& identity, NodeId self, const std::string& address) {
+  if (!identity.has_record()) return false;
+  return std::ranges::any_of(identity.map().nodes(), [&](const proto::MapNode& node) {
+    return NodeId(node.id()) == self && node.address() == address;
+  });
+}
+
 // The last line of a node that may not go on (protocols 4). No cleaning up: a disk that failed is
 // not to be written any more.
 [[noreturn]] void StopAtOnce(const Status& status) {
@@ -58,26 +70,59 @@ Status CheckPort(const std::string& address) {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags) {
-  auto config = LoadClusterConfig(flags.config);
-  if (!config.ok()) return config.status();
   std::unique_ptr<Server> server(new Server(flags));
-  if (Status status = server->OpenDisk(*config); !status.ok()) return status;
+  auto config = flags.join.empty() ? server->OpenAsConfigured() : server->OpenToJoin();
+  if (!config.ok()) return config.status();
   if (Status status = server->OpenNode(*std::move(config)); !status.ok()) return status;
   return server;
 }
 
-Status Server::OpenDisk(const ring::ClusterConfig& config) {
-  std::string address;
-  for (const ring::NodeInfo& node : config.nodes) {
-    if (node.id == flags_.node) address = node.address;
+Result<ring::ClusterConfig> Server::OpenAsConfigured() {
+  auto config = LoadClusterConfig(flags_.config);
+  if (!config.ok()) return config;
+  for (const ring::NodeInfo& node : config->nodes) {
+    if (node.id == flags_.node) address_ = node.address;
   }
-  if (address.empty()) {
+  if (address_.empty()) {
     return Status(Code::kInvalidArgument, "--node=" + std::to_string(flags_.node.value()) + ": " +
                                               flags_.config +
                                               " has no such node (give one of its ids)");
   }
-  if (Status status = CheckPort(address); !status.ok()) return status;
-  auto dir = DataDir::Open(flags_.data_dir, flags_.node, config.cluster_name);
+  if (Status status = OpenDisk(config->cluster_name); !status.ok()) return status;
+  return config;
+}
+
+// Whoever was taken in before goes on as it is, and asks only where its address is another.
+Result<ring::ClusterConfig> Server::OpenToJoin() {
+  address_ = flags_.listen;
+  if (Status status = OpenDisk(""); !status.ok()) return status;
+  if (!IsKnownAs(dir_->identity(), flags_.node, address_)) {
+    proto::JoinCluster request;
+    request.set_node(flags_.node.value());
+    request.set_address(address_);
+    request.set_zone(flags_.zone);
+    request.set_weight(flags_.weight);
+    request.set_incarnation(wire::EncodeId(dir_->incarnation()));
+    const auto own =
+        wire::DecodeId<ClusterId>(dir_->identity().record().cluster_id(), "cluster id");
+    if (!own.ok()) return own.status();
+    const auto joined = Join(flags_.join, *own, request, flags_.join_timeout);
+    if (!joined.ok()) return joined.status();
+    if (Status status = dir_->EnterCluster(*joined); !status.ok()) return status;
+  }
+  const auto map = wire::DecodeMap(dir_->identity().map());
+  if (!map.ok()) return map.status();
+  ring::ClusterConfig config;
+  config.cluster_name = map->cluster_name;
+  config.shards = map->shards();
+  config.replicas = map->replicas;
+  config.nodes = map->nodes;
+  return config;
+}
+
+Status Server::OpenDisk(const std::string& cluster_name) {
+  if (Status status = CheckPort(address_); !status.ok()) return status;
+  auto dir = DataDir::Open(flags_.data_dir, flags_.node, cluster_name);
   if (!dir.ok()) return dir.status();
   dir_ = *std::move(dir);
   wal::Options log_options;
@@ -110,6 +155,7 @@ node::NodeOptions Server::MakeNodeOptions() const {
   options.shard_loop.stall_max = flags_.election_timeout;
   options.log_keeper.log_bytes_max = flags_.log_bytes;
   options.snapshot_bytes_per_second = flags_.snapshot_bytes_per_second;
+  options.meta.reconciler.repair_after = flags_.repair_after;
   return options;
 }
 
@@ -123,9 +169,6 @@ Status Server::OpenNode(ring::ClusterConfig config) {
                       std::to_string(identity.record().longest_promise_ms()) +
                       " ms (give at most that)");
   }
-  const auto own = std::find_if(config.nodes.begin(), config.nodes.end(),
-                                [this](const auto& node) { return node.id == flags_.node; });
-  const std::string address = own->address;
   for (int i = 0; i < flags_.io_threads; ++i) {
     loops_.push_back(std::make_unique<net::EventLoop>());
   }
@@ -160,6 +203,7 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   doors.log = log_.get();
   doors.shards = shards_.get();
   doors.identity = dir_.get();
+  doors.wall = &wall_;
   doors.on_fatal = StopAtOnce;
   doors.log_line = [](const std::string& line) { LOG(INFO) << line; };
   doors.counters = [this] { return Counters(); };
@@ -176,11 +220,11 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   hooks.requests = this;
   hooks.peers = links_.get();
   hooks.on_event = event;
-  auto listener = net::Listener::Open(address, loops, hooks);
+  auto listener = net::Listener::Open(address_, loops, hooks);
   if (!listener.ok()) return listener.status();
   listener_ = *std::move(listener);
   LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at "
-            << address << ", boot " << dir_->identity().boot() << ", incarnation "
+            << address_ << ", boot " << dir_->identity().boot() << ", incarnation "
             << dir_->incarnation();
   disk_watch_->Start();
   node_->Start();

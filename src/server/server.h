@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/blocking_pool.h"
+#include "net/clocks.h"
 #include "net/event_loop.h"
 #include "net/peer_links.h"
 #include "net/server.h"
@@ -31,7 +32,9 @@ class Server final : private net::RequestHandler {
 
  private:
   explicit Server(const ServerFlags& flags) : flags_(flags) {}
-  Status OpenDisk(const ring::ClusterConfig& config);
+  Result<ring::ClusterConfig> OpenAsConfigured();
+  Result<ring::ClusterConfig> OpenToJoin();
+  Status OpenDisk(const std::string& cluster_name);
   Status OpenNode(ring::ClusterConfig config);
   [[nodiscard]] node::NodeOptions MakeNodeOptions() const;
   void OnRequests(std::span<net::IncomingRequest> batch) override;
@@ -40,6 +43,9 @@ class Server final : private net::RequestHandler {
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> Counters() const;
 
   const ServerFlags flags_;
+  /// Where this node listens.
+  std::string address_;
+  net::SystemWallClock wall_;
   // In the order in which they are built; taken apart by the destructor in its own.
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<wal::Wal> log_;

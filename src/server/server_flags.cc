@@ -4,14 +4,26 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <sstream>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include "net/address.h"
+#include "ring/cluster_config.h"
 
 #include "ringfort/version.h"
 
 DEFINE_string(config, "", "the cluster's config file (cluster-configs/*.textproto)");
 DEFINE_uint32(node, 0, "this node's id in the config");
+DEFINE_string(join, "",
+              "instead of --config: HOST:PORT,... of nodes of a cluster that runs; this node "
+              "joins it. Once it has joined, the same words start it again");
+DEFINE_string(listen, "",
+              "with --join: this node's own HOST:PORT, for clients and the other nodes");
+DEFINE_string(zone, "", "with --join: what fails together with this node; none: a zone of its own");
+DEFINE_uint32(weight, 1, "with --join: how much this node holds, 1 to 1000, as in a config");
+DEFINE_uint32(join_timeout_s, 60, "with --join: how long to ask, in seconds");
 DEFINE_string(data_dir, "", "this node's data directory; made when it is not there");
 DEFINE_string(
     durability, "synced",
@@ -30,6 +42,9 @@ DEFINE_uint32(heartbeat_ms, 50,
 DEFINE_uint32(election_timeout_ms, 600,
               "a primary that is not heard of for so long, in milliseconds, is replaced; at least "
               "three times the lease");
+DEFINE_uint32(repair_after_s, 300,
+              "a node that is dead for so long, in seconds, is replaced: others take its copies "
+              "over. At least 5");
 DEFINE_uint32(stop_timeout_s, 30, "how long a polite stop may take, in seconds");
 DEFINE_uint32(cache_mb, 512, "block cache for all shards, in MiB");
 DEFINE_uint32(write_buffer_mb, 256, "memtables of all shards, in MiB");
@@ -50,6 +65,8 @@ namespace {
 const std::vector<const char*>& OwnFlags() {
   static const std::vector<const char*> names{
       "config",         "node",           "data_dir",
+      "join",           "listen",         "zone",
+      "weight",         "join_timeout_s", "repair_after_s",
       "durability",     "reads",          "io_threads",
       "lease_ms",       "heartbeat_ms",   "election_timeout_ms",
       "stop_timeout_s", "cache_mb",       "write_buffer_mb",
@@ -62,10 +79,18 @@ Status Wrong(const std::string& what, const std::string& todo) {
   return Status(Code::kInvalidArgument, what + " (" + todo + ")");
 }
 
+std::vector<std::string> SplitList(const std::string& list) {
+  std::vector<std::string> items;
+  std::istringstream in(list);
+  for (std::string item; std::getline(in, item, ',');) items.push_back(item);
+  return items;
+}
+
 [[noreturn]] void PrintHelp() {
   std::printf(
       "ringfortd %s: a storage node of a Ringfort cluster\n\n"
-      "  ringfortd --config=FILE --node=ID --data_dir=DIR [FLAG ...]\n\n",
+      "  ringfortd --config=FILE --node=ID --data_dir=DIR [FLAG ...]\n"
+      "  ringfortd --join=HOST:PORT,... --node=ID --listen=HOST:PORT --data_dir=DIR [FLAG ...]\n\n",
       kVersion);
   for (const char* name : OwnFlags()) {
     const gflags::CommandLineFlagInfo info = gflags::GetCommandLineFlagInfoOrDie(name);
@@ -111,6 +136,36 @@ Status SetFlags(int argc, char** argv) {
   return Status::Ok();
 }
 
+// A node is one of the config's, or joins.
+Status CheckWay() {
+  if (FLAGS_join.empty()) {
+    if (!FLAGS_listen.empty() || !FLAGS_zone.empty()) {
+      return Wrong("--listen and --zone go with --join", "a config says both for its nodes");
+    }
+    if (!FLAGS_config.empty()) return Status::Ok();
+    return Wrong("--config is missing",
+                 "give the cluster's config file, or --join=HOST:PORT,... for one that runs");
+  }
+  if (!FLAGS_config.empty()) {
+    return Wrong("--config and --join are both given", "a node that joins needs no config");
+  }
+  if (FLAGS_listen.empty()) {
+    return Wrong("--listen is missing", "give this node's own HOST:PORT with --join");
+  }
+  for (const std::string& seed : SplitList(FLAGS_join)) {
+    if (!net::ParseAddress(seed).ok()) {
+      return Wrong("--join=" + FLAGS_join + ": '" + seed + "' is no HOST:PORT",
+                   "give HOST:PORT,... of the cluster's nodes");
+    }
+  }
+  const auto listen = net::ParseAddress(FLAGS_listen);
+  if (!listen.ok() || listen->port == 0) {
+    return Wrong("--listen=" + FLAGS_listen + ": no HOST:PORT",
+                 "give an address at which clients and the other nodes reach this one");
+  }
+  return Status::Ok();
+}
+
 Status CheckRanges() {
   auto outside = [](const std::string& name, std::uint64_t value, std::uint64_t low,
                     std::uint64_t high) {
@@ -126,6 +181,9 @@ Status CheckRanges() {
            Range{"lease_ms", FLAGS_lease_ms, 20, 10'000},
            Range{"heartbeat_ms", FLAGS_heartbeat_ms, 1, FLAGS_lease_ms / 3},
            Range{"election_timeout_ms", FLAGS_election_timeout_ms, 3ULL * FLAGS_lease_ms, 60'000},
+           Range{"weight", FLAGS_weight, 1, ring::kWeightMax},
+           Range{"join_timeout_s", FLAGS_join_timeout_s, 1, 3600},
+           Range{"repair_after_s", FLAGS_repair_after_s, 5, 1U << 30},
            Range{"stop_timeout_s", FLAGS_stop_timeout_s, 0, 3600},
            Range{"cache_mb", FLAGS_cache_mb, 1, 1U << 20},
            Range{"write_buffer_mb", FLAGS_write_buffer_mb, 8, 1U << 20},
@@ -144,8 +202,11 @@ Status CheckRanges() {
 
 Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   if (Status status = SetFlags(argc, argv); !status.ok()) return status;
-  if (FLAGS_config.empty()) return Wrong("--config is missing", "give the cluster's config file");
-  if (FLAGS_node == 0) return Wrong("--node is missing", "give this node's id in the config");
+  if (Status status = CheckWay(); !status.ok()) return status;
+  if (FLAGS_node == 0) {
+    return Wrong("--node is missing", FLAGS_join.empty() ? "give this node's id in the config"
+                                                         : "give an id that no node has yet");
+  }
   if (FLAGS_data_dir.empty()) {
     return Wrong("--data_dir is missing", "give a directory for this node's data");
   }
@@ -160,6 +221,12 @@ Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
     return Wrong("--reads=" + FLAGS_reads + ": unknown", "give lease or readindex");
   }
   flags.config = FLAGS_config;
+  if (!FLAGS_join.empty()) flags.join = SplitList(FLAGS_join);
+  flags.listen = FLAGS_listen;
+  flags.zone = FLAGS_zone;
+  flags.weight = FLAGS_weight;
+  flags.join_timeout = std::chrono::seconds(FLAGS_join_timeout_s);
+  flags.repair_after = std::chrono::seconds(FLAGS_repair_after_s);
   flags.node = NodeId(FLAGS_node);
   flags.data_dir = FLAGS_data_dir;
   while (flags.data_dir.size() > 1 && flags.data_dir.back() == '/') flags.data_dir.pop_back();

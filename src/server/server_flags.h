@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "ringfort/status.h"
@@ -12,7 +13,14 @@
 namespace ringfort::server {
 
 struct ServerFlags {
+  /// Either this or `join` and `listen`.
   std::string config;
+  std::vector<std::string> join;
+  std::string listen;
+  std::string zone;
+  std::uint32_t weight = 1;
+  std::chrono::milliseconds join_timeout{60'000};
+  std::chrono::milliseconds repair_after{300'000};
   NodeId node;
   std::string data_dir;
   wal::Durability durability = wal::Durability::kSynced;

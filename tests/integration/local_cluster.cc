@@ -53,16 +53,20 @@ std::string ServerBinary() {
   return RINGFORTD;
 }
 
-LocalCluster::LocalCluster(std::uint32_t nodes, std::uint32_t shards) {
+LocalCluster::LocalCluster(std::uint32_t nodes, std::uint32_t shards) : configured_(nodes) {
   std::ofstream config(config_file());
   config << "cluster_name: \"test\"\nshards: " << shards << "\n";
   for (std::uint32_t node = 1; node <= nodes; ++node) {
-    std::uint16_t port = FreePort();
-    while (std::find(ports_.begin(), ports_.end(), port) != ports_.end()) port = FreePort();
-    ports_.push_back(port);
+    ports_.push_back(NewPort());
     config << "nodes { id: " << node << " address: \"" << address(node) << "\" zone: \"z" << node
            << "\" }\n";
   }
+}
+
+std::uint16_t LocalCluster::NewPort() const {
+  std::uint16_t port = FreePort();
+  while (std::find(ports_.begin(), ports_.end(), port) != ports_.end()) port = FreePort();
+  return port;
 }
 
 std::string LocalCluster::address(std::uint32_t node) const {
@@ -75,9 +79,14 @@ std::filesystem::path LocalCluster::data_dir(std::uint32_t node) const {
 
 std::vector<std::string> LocalCluster::Words(std::uint32_t node) const {
   std::vector<std::string> words = before_;
-  words.insert(words.end(),
-               {ServerBinary(), "--config=" + config_file(), "--node=" + std::to_string(node),
-                "--data_dir=" + data_dir(node).string()});
+  words.insert(words.end(), {ServerBinary(), "--node=" + std::to_string(node),
+                             "--data_dir=" + data_dir(node).string()});
+  if (node <= configured_) {
+    words.push_back("--config=" + config_file());
+  } else {
+    words.insert(words.end(), {"--join=" + address(1) + "," + address(2),
+                               "--listen=" + address(node), "--zone=z" + std::to_string(node)});
+  }
   words.insert(words.end(), flags_.begin(), flags_.end());
   return words;
 }
@@ -93,6 +102,12 @@ void LocalCluster::Start(std::uint32_t node) {
 
 void LocalCluster::StartAll() {
   for (std::uint32_t node = 1; node <= ports_.size(); ++node) Start(node);
+}
+
+void LocalCluster::StartJoining(std::uint32_t node) {
+  RF_CHECK(node == ports_.size() + 1) << "nodes join in the order of their ids";
+  ports_.push_back(NewPort());
+  Start(node);
 }
 
 void LocalCluster::Kill(std::uint32_t node) {

@@ -50,6 +50,8 @@ class LocalCluster {
 
   void Start(std::uint32_t node);
   void StartAll();
+  /// Starts a node that the config does not name: it joins. Again by Start.
+  void StartJoining(std::uint32_t node);
   /// kill -9.
   void Kill(std::uint32_t node);
   void Pause(std::uint32_t node);
@@ -80,7 +82,12 @@ class LocalCluster {
   [[nodiscard]] std::string Output(std::uint32_t node) const;
 
  private:
+  /// Of none of the nodes.
+  [[nodiscard]] std::uint16_t NewPort() const;
+
   ScratchDir dir_;
+  /// The nodes of the config: the first.
+  const std::uint32_t configured_;
   std::vector<std::uint16_t> ports_;
   std::map<std::uint32_t, std::unique_ptr<Process>> running_;
   std::vector<std::string> before_;

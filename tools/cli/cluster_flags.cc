@@ -1,8 +1,31 @@
 #include "tools/cli/cluster_flags.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
 #include <cstdlib>
+#include <string>
+
+#include "ringfort/limits.h"
 
 namespace ringfort::cli {
+
+namespace {
+
+constexpr std::chrono::seconds kRequestTimeout{5};
+
+/// USER@HOST of this process.
+std::string Caller() {
+  const ::passwd* user = ::getpwuid(::geteuid());
+  std::string who = user == nullptr ? std::to_string(::geteuid()) : user->pw_name;
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) == 0) who += std::string("@") + host.data();
+  return who.substr(0, limits::kWhoMax);
+}
+
+}  // namespace
 
 std::vector<Flag> ClusterFlags() {
   const char* seeds = std::getenv("RINGFORT_SEEDS");
@@ -26,7 +49,9 @@ std::vector<Flag> ClusterFlags() {
 }
 
 ClientOptions OptionsOf(const CommandLine& line) {
-  return {.seeds = line.List("seeds"), .timeout = line.Duration("timeout")};
+  return {.seeds = line.List("seeds"),
+          .timeout = line.Has("timeout") ? line.Duration("timeout") : kRequestTimeout,
+          .who = Caller()};
 }
 
 }  // namespace ringfort::cli

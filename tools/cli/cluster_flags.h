@@ -12,7 +12,7 @@ namespace ringfort::cli {
 /// --timeout and --format.
 std::vector<Flag> ClusterFlags();
 
-/// Of a command line with those flags.
+/// Of a command line with those flags, some perhaps replaced: 5 s where it has no --timeout.
 ClientOptions OptionsOf(const CommandLine& line);
 
 }  // namespace ringfort::cli

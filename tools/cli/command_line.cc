@@ -102,10 +102,15 @@ class Parser {
   Result<Parsed> Run(std::string_view version);
 
  private:
-  /// Splits the arguments into flags and words. Flags are looked up in all of the program's: which
-  /// command they belong to is not known yet.
+  /// Splits the arguments into flags and words, by the flags of the command that the words name: a
+  /// flag of another command may have the same name and take a value where this one takes none.
   Status Split();
-  [[nodiscard]] const Flag* FindAnywhere(std::string_view name) const;
+  /// As if `command` were meant; null: none is known.
+  Status SplitFor(const Command* command);
+  /// The words, after a help before them, begin with the command's name.
+  [[nodiscard]] bool WordsName(const Command& command) const;
+  /// Of the command if it has such a flag, then of the program, then of any command.
+  [[nodiscard]] const Flag* FindAnywhere(std::string_view name, const Command* command) const;
   /// Finds the command in the first words and takes them away.
   const Command* TakeCommand();
   [[nodiscard]] Status UnknownCommand() const;
@@ -125,15 +130,40 @@ class Parser {
   bool version_ = false;
 };
 
-const Flag* Parser::FindAnywhere(std::string_view name) const {
+const Flag* Parser::FindAnywhere(std::string_view name, const Command* command) const {
+  if (command != nullptr) {
+    if (const Flag* flag = FindFlag(command->flags, name)) return flag;
+  }
   if (const Flag* flag = FindFlag(program_.flags, name)) return flag;
-  for (const Command& command : program_.commands) {
-    if (const Flag* flag = FindFlag(command.flags, name)) return flag;
+  for (const Command& other : program_.commands) {
+    if (const Flag* flag = FindFlag(other.flags, name)) return flag;
   }
   return nullptr;
 }
 
+bool Parser::WordsName(const Command& command) const {
+  std::string said;
+  const std::size_t first = !words_.empty() && words_[0] == "help" ? 1 : 0;
+  for (std::size_t i = first; i < words_.size() && said.size() < command.name.size(); ++i) {
+    said += (said.empty() ? "" : " ") + words_[i];
+  }
+  return said == command.name;
+}
+
 Status Parser::Split() {
+  const Command* named = nullptr;
+  for (const Command& command : program_.commands) {
+    // What is wrong is said below, of the command that is meant.
+    SplitFor(&command).IgnoreError();
+    if (WordsName(command)) named = &command;
+  }
+  return SplitFor(named);
+}
+
+Status Parser::SplitFor(const Command* command) {
+  given_.clear();
+  words_.clear();
+  help_ = version_ = false;
   bool only_words = false;
   for (std::size_t i = 0; i < args_.size(); ++i) {
     const std::string& arg = args_[i];
@@ -156,7 +186,7 @@ Status Parser::Split() {
       (given.name == "help" ? help_ : version_) = true;
       continue;
     }
-    const Flag* flag = FindAnywhere(given.name);
+    const Flag* flag = FindAnywhere(given.name, command);
     // An unknown flag is kept for an error that knows the command.
     if (flag != nullptr && !given.value) {
       if (flag->kind == FlagKind::kSwitch) {
@@ -262,7 +292,7 @@ Result<Parsed> Parser::Run(std::string_view version) {
   if (words_.empty() && help_) return Parsed{ProgramHelp(program_), {}};
   if (words_.empty() && !given_.empty()) {
     for (const Given& given : given_) {
-      if (FindAnywhere(given.name) == nullptr) return UnknownFlag(given.name, nullptr);
+      if (FindAnywhere(given.name, nullptr) == nullptr) return UnknownFlag(given.name, nullptr);
     }
   }
   const Command* command = TakeCommand();

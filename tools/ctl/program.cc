@@ -12,6 +12,7 @@
 #include "tools/ctl/debug_log.h"
 #include "tools/ctl/export.h"
 #include "tools/ctl/import.h"
+#include "tools/ctl/operator_commands.h"
 #include "tools/ctl/ring.h"
 #include "tools/ctl/shards.h"
 #include "tools/ctl/status.h"
@@ -230,6 +231,7 @@ Result<Client> Connect(const cli::CommandLine& line) {
 std::vector<CtlCommand> Commands() {
   std::vector<CtlCommand> commands = DataCommands();
   for (CtlCommand& command : ClusterCommands()) commands.push_back(std::move(command));
+  for (CtlCommand& command : OperatorCommands()) commands.push_back(std::move(command));
   return commands;
 }
 

@@ -24,6 +24,12 @@ std::string RateText(const ProgressState& state) {
 
 }  // namespace
 
+std::string BarText(double part) {
+  const auto full = static_cast<std::size_t>(part * kBarWidth);
+  return "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "] " +
+         std::to_string(static_cast<int>(part * 100)) + " %";
+}
+
 std::string ProgressLine(const ProgressState& state) {
   std::string line;
   std::optional<double> part;
@@ -31,9 +37,7 @@ std::string ProgressLine(const ProgressState& state) {
     // A file may grow while it is read.
     part =
         std::min(1.0, static_cast<double>(state.bytes) / static_cast<double>(*state.total_bytes));
-    const auto full = static_cast<std::size_t>(*part * kBarWidth);
-    line = "[" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "] " +
-           std::to_string(static_cast<int>(*part * 100)) + " %  ";
+    line = BarText(*part) + "  ";
   }
   line += cli::CountText(state.entries) + " entries  " + cli::BytesText(state.bytes) + "  " +
           RateText(state);
@@ -59,15 +63,26 @@ std::chrono::milliseconds Progress::elapsed() const {
 }
 
 void Progress::Show(ProgressState state) {
-  const Clock::time_point now = Clock::now();
-  if (now - shown_at_ < (terminal_.err_is_terminal ? kBarInterval : kLineInterval)) return;
-  shown_at_ = now;
+  if (!IsTime()) return;
   state.elapsed = elapsed();
+  Print(ProgressLine(state));
+}
+
+void Progress::Show(const std::string& line) {
+  if (IsTime()) Print(line);
+}
+
+bool Progress::IsTime() const {
+  return Clock::now() - shown_at_ >= (terminal_.err_is_terminal ? kBarInterval : kLineInterval);
+}
+
+void Progress::Print(const std::string& line) {
+  shown_at_ = Clock::now();
   if (terminal_.err_is_terminal) {
-    terminal_.err << kClearLine << ProgressLine(state) << std::flush;
+    terminal_.err << kClearLine << line << std::flush;
     bar_is_shown_ = true;
   } else {
-    terminal_.err << ProgressLine(state) << std::endl;
+    terminal_.err << line << std::endl;
   }
 }
 

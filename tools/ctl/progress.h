@@ -20,6 +20,8 @@ struct ProgressState {
   std::chrono::milliseconds elapsed{0};
 };
 
+/// "[#######-------] 48 %"; `part` is from 0 to 1.
+std::string BarText(double part);
 /// "[#######-------] 48 %  1,234 entries  56.7 MB  12,345/s  3.2 s left"; without a total, no bar
 /// and no rest.
 std::string ProgressLine(const ProgressState& state);
@@ -32,12 +34,16 @@ class Progress {
 
   /// Shows the state when it is time to; cheap when it is not.
   void Show(ProgressState state);
+  void Show(const std::string& line);
   /// Takes the bar away, so that a line can be printed in its place.
   void Clear();
   [[nodiscard]] std::chrono::milliseconds elapsed() const;
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] bool IsTime() const;
+  void Print(const std::string& line);
 
   Terminal& terminal_;
   Clock::time_point start_;

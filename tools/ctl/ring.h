@@ -1,4 +1,4 @@
-// ringfortctl ring: who owns how much, as a bar for each node.
+// ringfortctl ring: who owns how much, as a bar for each node, and what moves.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,9 @@ struct Ownership {
   std::size_t replicas = 0;
   /// Shards that it leads now.
   std::size_t primaries = 0;
+  /// Shards whose move gives it a replica, or takes its own.
+  std::size_t arriving = 0;
+  std::size_t leaving = 0;
 };
 
 std::vector<Ownership> OwnershipOf(const survey::Survey& survey);

@@ -5,6 +5,7 @@
 
 #include "tools/cli/errors.h"
 #include "tools/cli/numbers.h"
+#include "tools/ctl/cluster_text.h"
 #include "tools/ctl/text_table.h"
 
 namespace ringfort::ctl {
@@ -14,25 +15,6 @@ using survey::NodeReport;
 using survey::ShardReplica;
 using survey::ShardReport;
 using survey::Survey;
-
-std::string RoleName(ReplicaRole role) {
-  switch (role) {
-    case ReplicaRole::kFollower: return "follower";
-    case ReplicaRole::kCandidate: return "candidate";
-    case ReplicaRole::kPrimary: return "primary";
-    case ReplicaRole::kLearner: return "learner";
-  }
-  return "unknown";
-}
-
-std::string RoomName(DiskRoom room) {
-  switch (room) {
-    case DiskRoom::kEnough: return "enough";
-    case DiskRoom::kFull: return "full";
-    case DiskRoom::kExhausted: return "exhausted";
-  }
-  return "unknown";
-}
 
 Json NodeJson(const Survey& survey, const NodeReport& report) {
   Json node = {{"id", report.node.id},

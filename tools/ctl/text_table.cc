@@ -4,15 +4,30 @@
 #include <utility>
 
 namespace ringfort::ctl {
-namespace {
 
-/// Characters, not bytes: what begins a UTF-8 character counts.
 std::size_t WidthOf(const std::string& text) {
+  // What begins a UTF-8 character counts.
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-}  // namespace
+std::string BlockBar(std::uint64_t part, std::uint64_t most, std::size_t width) {
+  static const std::vector<std::string> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const double share =
+      most == 0 ? 0 : static_cast<double>(std::min(part, most)) / static_cast<double>(most);
+  const auto eighths = static_cast<std::size_t>(share * static_cast<double>(width * 8));
+  std::string bar;
+  for (std::size_t i = 0; i < eighths / 8; ++i) bar += "█";
+  return bar + kEighths[eighths % 8];
+}
+
+std::string CutTo(const std::string& text, std::size_t width) {
+  std::size_t characters = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] & 0xc0) != 0x80 && characters++ == width) return text.substr(0, i);
+  }
+  return text;
+}
 
 TextTable::TextTable(std::vector<std::string> headings) : widths_(headings.size(), 0) {
   for (std::string& heading : headings) {

@@ -45,16 +45,10 @@ ShardReport SumUpShard(std::uint32_t id, const ShardView& view,
   return shard;
 }
 
-/// "3, 4, 5 and 12 more"
-template <typename Items>
-std::string SomeOf(const Items& items) {
-  constexpr std::size_t kShown = 5;
-  std::string text;
-  for (std::size_t i = 0; i < items.size() && i < kShown; ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(items[i]);
-  }
-  if (items.size() > kShown) text += " and " + std::to_string(items.size() - kShown) + " more";
-  return text;
+std::string SomeOf(const std::vector<std::uint32_t>& shards) {
+  std::vector<std::string> items;
+  for (const std::uint32_t shard : shards) items.push_back(std::to_string(shard));
+  return survey::SomeOf(items);
 }
 
 void Add(std::string* list, const std::string& item) {
@@ -62,6 +56,16 @@ void Add(std::string* list, const std::string& item) {
 }
 
 }  // namespace
+
+std::string SomeOf(const std::vector<std::string>& items) {
+  constexpr std::size_t kShown = 5;
+  std::string text;
+  for (std::size_t i = 0; i < items.size() && i < kShown; ++i) {
+    text += (i == 0 ? "" : ", ") + items[i];
+  }
+  if (items.size() > kShown) text += " and " + std::to_string(items.size() - kShown) + " more";
+  return text;
+}
 
 std::size_t Survey::with_primary() const {
   return static_cast<std::size_t>(std::count_if(
@@ -102,12 +106,10 @@ Survey SumUp(ClusterView map, std::vector<NodeReport> nodes, const Survey* earli
   return survey;
 }
 
-Result<Survey> Take(Client& client, std::chrono::milliseconds timeout, const Survey* earlier,
-                    bool hot_keys) {
-  Result<ClusterView> map = client.Map({.timeout = timeout});
-  if (!map.ok()) return map.status();
+std::vector<NodeReport> Ask(Client& client, const std::vector<NodeView>& nodes,
+                            std::chrono::milliseconds timeout, bool hot_keys) {
   std::vector<std::future<Result<NodeStatusView>>> answers;
-  for (const NodeView& node : map->nodes) {
+  for (const NodeView& node : nodes) {
     answers.push_back(std::async(std::launch::async, [&client, timeout, hot_keys, id = node.id] {
       return client.NodeStatus(id, {.timeout = timeout, .hot_keys = hot_keys});
     }));
@@ -116,13 +118,21 @@ Result<Survey> Take(Client& client, std::chrono::milliseconds timeout, const Sur
   for (std::size_t i = 0; i < answers.size(); ++i) {
     Result<NodeStatusView> answer = answers[i].get();
     NodeReport& report = reports.emplace_back();
-    report.node = map->nodes[i];
+    report.node = nodes[i];
     if (answer.ok()) {
       report.status = std::move(answer).value();
     } else {
       report.down_reason = answer.status().message();
     }
   }
+  return reports;
+}
+
+Result<Survey> Take(Client& client, std::chrono::milliseconds timeout, const Survey* earlier,
+                    bool hot_keys) {
+  Result<ClusterView> map = client.Map({.timeout = timeout});
+  if (!map.ok()) return map.status();
+  std::vector<NodeReport> reports = Ask(client, map->nodes, timeout, hot_keys);
   return SumUp(std::move(map).value(), std::move(reports), earlier);
 }
 

@@ -63,11 +63,18 @@ struct Survey {
 /// Without `earlier`, when it has applied all of this one's commit.
 Survey SumUp(ClusterView map, std::vector<NodeReport> nodes, const Survey* earlier = nullptr);
 
+/// Asks these nodes of the map, all at the same time. One that does not answer within `timeout` is
+/// down. `hot_keys`: asks for those too.
+std::vector<NodeReport> Ask(Client& client, const std::vector<NodeView>& nodes,
+                            std::chrono::milliseconds timeout, bool hot_keys = false);
+
 /// Asks for the map, and then every node at the same time. Fails only when there is no map; a node
-/// that does not answer within `timeout` is down.
-/// `hot_keys`: asks for those too.
+/// that does not answer within `timeout` is down. `hot_keys`: as Ask.
 Result<Survey> Take(Client& client, std::chrono::milliseconds timeout,
                     const Survey* earlier = nullptr, bool hot_keys = false);
+
+/// "3, 4, 5, 6, 7 and 12 more"
+std::string SomeOf(const std::vector<std::string>& items);
 
 /// Why the survey is not yet what a wait waits for, in one line; empty when it is.
 std::string MissingPrimaries(const Survey& survey);

@@ -19,6 +19,8 @@ class SaidIsStored {
   void OnMessage(NodeId from, const proto::RaftMessage& message);
   /// The node has written the update: terms only grow, and a vote stands for its term.
   void OnHardState(NodeId node, ShardId shard, const raft::HardState& now);
+  /// The replica is a member no more: what it said counts for nothing.
+  void OnDestroyed(NodeId node, ShardId shard) { written_.erase({node, shard}); }
   void OnCrash(NodeId node);
 
  private:

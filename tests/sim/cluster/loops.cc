@@ -31,6 +31,12 @@ MonotonicTime DriftingClock::TrueTime(MonotonicTime local) const {
   return events_->now() + Duration(true_left);
 }
 
+std::chrono::system_clock::time_point SimWallClock::Now() const {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          events_->now().time_since_epoch()));
+}
+
 void SimLoop::Post(env::Task task) {
   Duration wait = Between(random_, 1us, 30us);
   if (random_.OneIn(300)) wait = Between(random_, 0us, 5ms);  // The thread was not scheduled.

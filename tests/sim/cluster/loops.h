@@ -26,6 +26,16 @@ class DriftingClock {
   std::int64_t drift_ppm_;
 };
 
+/// The wall's clock, which is the same for all machines: the true time.
+class SimWallClock final : public env::WallClock {
+ public:
+  explicit SimWallClock(const Events* events) : events_(events) {}
+  [[nodiscard]] std::chrono::system_clock::time_point Now() const override;
+
+ private:
+  const Events* const events_;
+};
+
 class SimLoop final : public env::Loop {
  public:
   SimLoop(Events* events, const Process* process, const DriftingClock* clock, Random random)

@@ -19,6 +19,7 @@ DEFINE_uint64(runs, 1, "how many seeds in a row are run");
 DEFINE_uint32(seconds, 20, "simulated seconds in which things go wrong");
 DEFINE_string(nodes, "3",
               "nodes of the cluster, at least 1; several sizes (3,5) are run with every seed");
+DEFINE_uint32(spares, 0, "nodes that may join; with any, operators drain and take back nodes too");
 DEFINE_bool(stop, false, "stop at the first violation");
 DEFINE_bool(trace, false, "print what happens");
 
@@ -134,6 +135,7 @@ int main(int argc, char** argv) {
       WorldOptions options;
       options.seed = FLAGS_seed + i;
       options.nodes = nodes;
+      options.spares = FLAGS_spares;
       options.safety_phase = std::chrono::seconds(FLAGS_seconds);
       options.stop_at_first = FLAGS_stop;
       options.trace = FLAGS_trace;

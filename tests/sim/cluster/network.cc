@@ -59,8 +59,10 @@ void Network::Detach(NodeId node) {
 
 void Network::SetPeers(NodeId from, const std::vector<env::PeerAddress>& peers) {
   Port* port = FindPort(from);
+  const std::set<NodeId> before = std::exchange(port->wants, {});
   for (const env::PeerAddress& peer : peers) {
     port->wants.insert(peer.node);
+    if (before.contains(peer.node)) continue;
     for (const env::Lane lane : {env::Lane::kLiveness, env::Lane::kBulk}) {
       DialSoon(&WireOf(from, peer.node, lane), Between(random_, 0us, 2ms));
     }

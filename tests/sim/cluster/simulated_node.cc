@@ -12,6 +12,7 @@ using namespace std::chrono_literals;  // NOLINT: durations
 namespace {
 
 constexpr int kLoops = 2;
+constexpr std::uint64_t kDiskBytes = std::uint64_t{1} << 40;
 // Below the 1 % that leases allow for, in millionths.
 constexpr std::uint64_t kDriftMax = 9'000;
 constexpr ShardStoreWhims kWhims{.flush_one_in = 60, .miss_one_in = 20, .overload_one_in = 50};
@@ -44,6 +45,7 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
       complain_(std::move(complain)),
       watch_(watch),
       clock_(AnyClock(events, random_)),
+      wall_(events),
       write_least_(100us),
       write_most_(2ms),
       log_({.relaxed = false,
@@ -65,7 +67,9 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
 void SimulatedNode::DrawIdentity() {
   proto::Identity identity;
   identity.set_node(id_.value());
-  identity.set_incarnation(wire::EncodeId(Incarnation{random_.Next(), random_.Next()}));
+  incarnation_ = Incarnation{random_.Next(), random_.Next()};
+  identity.set_incarnation(wire::EncodeId(incarnation_));
+  joins_ = std::ranges::find(config_.nodes, id_, &ring::NodeInfo::id) == config_.nodes.end();
   identity.set_cluster_name(config_.cluster_name);
   identity_.stored = identity.SerializeAsString();
 }
@@ -74,8 +78,19 @@ SimulatedNode::~SimulatedNode() {
   if (running()) Kill(Unsynced::kLost);
 }
 
+void SimulatedNode::EnterCluster(const proto::JoinedCluster& joined) {
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  *identity.mutable_record() = joined.record();
+  RF_CHECK(identity.mutable_map()->ParseFromString(joined.map()));
+  identity.set_replicas_made(true);
+  identity_.stored = identity.SerializeAsString();
+  joins_ = false;
+}
+
 void SimulatedNode::Start() {
   RF_CHECK(!running());
+  if (joins_) return;
   proto::Identity identity;
   RF_CHECK(identity.ParseFromString(identity_.stored));
   identity.set_boot(identity.boot() + 1);
@@ -86,6 +101,7 @@ void SimulatedNode::Start() {
   process_->node = std::make_unique<node::Node>(options_, config_, identity, Doors());
   node::Node* node = process_->node.get();
   network_->Attach({node->self(), &process_->state, node, [node] { return node->has_record(); }});
+  node->SetRoom(storage::DiskRoom::kEnough, kDiskBytes);
   node->Start();
 }
 
@@ -97,6 +113,7 @@ node::NodeDoors SimulatedNode::Doors() {
   doors.log = &log_;
   doors.shards = &shards_;
   doors.identity = &identity_;
+  doors.wall = &wall_;
   doors.on_fatal = [this](const Status& status) { OnFatal(status); };
   doors.log_line = [this](const std::string& line) {
     events_->trace.Say(events_->now(), id_.value(), [&] { return line; });

@@ -29,7 +29,12 @@ class SimulatedNode {
                 Watch* watch);
   ~SimulatedNode();
 
+  /// Of a node that the config does not name: nothing before it has joined.
   void Start();
+  [[nodiscard]] bool waits_to_join() const { return joins_; }
+  [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
+  /// The cluster has taken the node in.
+  void EnterCluster(const proto::JoinedCluster& joined);
   /// kill -9, or the power goes.
   void Kill(Unsynced fate);
   [[nodiscard]] bool running() const { return process_ != nullptr; }
@@ -91,6 +96,7 @@ class SimulatedNode {
   const Complain complain_;
   Watch* const watch_;
   const DriftingClock clock_;
+  SimWallClock wall_;
   Duration write_least_;
   Duration write_most_;
   MemoryLogStore log_;
@@ -100,6 +106,8 @@ class SimulatedNode {
   /// The disk was made to fail; the process was asked to stop.
   bool disk_fails_ = false;
   bool leaving_ = false;
+  Incarnation incarnation_;
+  bool joins_ = false;
 };
 
 }  // namespace ringfort::sim

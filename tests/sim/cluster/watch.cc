@@ -44,7 +44,12 @@ void Watch::OnLog(NodeId node, const storage::LogUpdate& update, bool synced) {
     commits_.OnSynced(node, update);
     return;
   }
-  if (update.hard_state) said_.OnHardState(node, update.shard, *update.hard_state);
+  const bool destroys = update.base && update.generation == storage::Generation();
+  if (destroys) {
+    said_.OnDestroyed(node, update.shard);
+  } else if (update.hard_state) {
+    said_.OnHardState(node, update.shard, *update.hard_state);
+  }
   logs_.OnWritten(node, update);
   leaders_.OnWritten(node, update);
 }

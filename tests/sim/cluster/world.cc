@@ -47,7 +47,8 @@ std::string RepeatCommand(const WorldOptions& options) {
   return "ringfort-sim --seed=" + std::to_string(options.seed) + " --seconds=" +
          std::to_string(
              std::chrono::duration_cast<std::chrono::seconds>(options.safety_phase).count()) +
-         " --nodes=" + std::to_string(options.nodes) + " --trace";
+         " --nodes=" + std::to_string(options.nodes) +
+         " --spares=" + std::to_string(options.spares) + " --trace";
 }
 
 World::World(const WorldOptions& options)
@@ -64,17 +65,20 @@ World::World(const WorldOptions& options)
   MakeClients(&ends);
   faults_ = std::make_unique<Faults>(
       &events_, &network_, &nodes_, ends, [this] { return Whole(); }, random_.Fork());
+  if (options_.spares > 0) {
+    operator_ = std::make_unique<Operator>(&events_, &nodes_, options_.shards, random_.Fork());
+  }
 }
 
 void World::MakeNodes(std::vector<std::uint32_t>* ends) {
   const node::NodeOptions node_options = NodeOptionsOf(random_);
   const ring::ClusterConfig config = ConfigOf(options_);
-  for (const ring::NodeInfo& info : config.nodes) {
+  for (std::uint32_t id = 1; id <= options_.nodes + options_.spares; ++id) {
     nodes_.push_back(std::make_unique<SimulatedNode>(
-        &events_, &network_, node_options, config, info.id, random_.Fork(),
+        &events_, &network_, node_options, config, NodeId(id), random_.Fork(),
         [this](std::string_view checker, const std::string& what) { Complain(checker, what); },
         &watch_));
-    ends->push_back(info.id.value());
+    ends->push_back(id);
   }
 }
 
@@ -84,7 +88,7 @@ void World::MakeClients(std::vector<std::uint32_t>* ends) {
       [this](const std::string& what) { Complain("every request is answered", what); }};
   Workload workload;
   workload.shards = options_.shards;
-  workload.nodes = options_.nodes;
+  workload.nodes = options_.nodes;  // The seeds of clients: those that join are found by the map.
   for (std::uint32_t i = 0; i < options_.clients; ++i) {
     clients_.push_back(std::make_unique<SimulatedClient>(client_world, workload, kFirstClient + i,
                                                          random_.Fork()));
@@ -147,11 +151,13 @@ void World::SafetyPhase() {
   const Duration peace = random_.OneIn(2) ? Duration(600ms) : Duration(3s);
   events_.RunUntil(events_.now() + peace);
   faults_->Start();
+  if (operator_ != nullptr) operator_->Start();
   events_.RunUntil(events_.now() + options_.safety_phase);
 }
 
 void World::LivenessPhase() {
   faults_->Heal();
+  if (operator_ != nullptr) operator_->Stop();
   // Long enough for the last frozen node and for an election after it.
   events_.RunUntil(events_.now() + 5s);
   for (const auto& client : clients_) client->Stop();
@@ -210,23 +216,28 @@ void World::ReadBackOnceKeys() {
 
 bool World::Whole() const {
   const std::size_t replicas = std::min(options_.nodes, kReplicas);
-  for (std::uint32_t i = 0; i < options_.shards; ++i) {
+  for (std::uint32_t i = 0; i <= options_.shards; ++i) {
     const ShardId shard(i);
     std::size_t voters = 0;
+    std::optional<std::size_t> wanted;
     std::optional<LogIndex> change;
     for (const auto& node : nodes_) {
+      if (node->waits_to_join()) continue;
       if (!node->running() || !node->node().has_record()) return false;
       if (node->log().WrittenGeneration(shard) == storage::Generation()) continue;
       const auto state = node->log().SyncedHardState(shard);
       const raft::Members members = node->log().WrittenMembers(shard, LogIndex(UINT64_MAX)).back();
       // All of them know the same members: a change that just one of them has may come to nothing.
-      const bool settled = !members.joint() && members.voters.size() == replicas &&
-                           change.value_or(members.index) == members.index;
+      // The meta group has as many as there are nodes for.
+      const bool full = i == options_.shards || members.voters.size() == replicas;
+      const bool settled =
+          !members.joint() && full && change.value_or(members.index) == members.index;
+      wanted = members.voters.size();
       if (!state || !settled || !raft::IsVoter(members, state->self)) return false;
       change = members.index;
       ++voters;
     }
-    if (voters != replicas) return false;
+    if (!wanted || voters != *wanted) return false;
   }
   return true;
 }
@@ -241,11 +252,12 @@ bool World::ReplicasEqual() const {
       if (hashes.emplace(name.shard, hash).first->second != hash) return false;
     }
   }
-  return hashes.size() == options_.shards;
+  return hashes.size() == options_.shards + 1;  // And the meta group's.
 }
 
 void World::AwaitEqualReplicas() {
-  for (int i = 0; i < 100; ++i) {
+  // Moves that were begun come to their end first.
+  for (int i = 0; i < (operator_ == nullptr ? 100 : 1200); ++i) {
     if (Whole() && ReplicasEqual()) return;
     events_.RunUntil(events_.now() + 50ms);
   }

@@ -12,6 +12,7 @@
 #include "tests/sim/cluster/faults.h"
 #include "tests/sim/cluster/local_caller.h"
 #include "tests/sim/cluster/network.h"
+#include "tests/sim/cluster/operator.h"
 #include "tests/sim/cluster/simulated_client.h"
 #include "tests/sim/cluster/simulated_node.h"
 #include "tests/sim/cluster/watch.h"
@@ -21,6 +22,8 @@ namespace ringfort::sim {
 struct WorldOptions {
   std::uint64_t seed = 1;
   std::uint32_t nodes = 3;
+  /// Nodes that may join while it runs, and operators who drain and take back; 0: no operator.
+  std::uint32_t spares = 0;
   std::uint32_t shards = 4;
   std::uint32_t clients = 4;
   /// How long things go wrong.
@@ -65,7 +68,7 @@ class World {
   void ProveEveryShard();
   void ReadBackOnceKeys();
   void AwaitEqualReplicas();
-  /// All nodes run, and every shard has all of its voters.
+  /// All nodes of the cluster run, and every shard has all of its voters and no other replica.
   [[nodiscard]] bool Whole() const;
   [[nodiscard]] bool ReplicasEqual() const;
   void Judge();
@@ -80,6 +83,7 @@ class World {
   std::vector<std::unique_ptr<SimulatedClient>> clients_;
   std::vector<std::unique_ptr<LocalCaller>> local_callers_;
   std::unique_ptr<Faults> faults_;
+  std::unique_ptr<Operator> operator_;
 };
 
 Outcome RunWorld(const WorldOptions& options);

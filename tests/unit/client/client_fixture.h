@@ -47,7 +47,7 @@ class ClientFixture : public testing::Test {
 
   void MakeFrontend(std::size_t pending_bytes_max) {
     frontend_ = std::make_unique<Frontend>(
-        loop_, engine_, Frontend::Options{5s, pending_bytes_max, FakeCluster::kShards});
+        loop_, engine_, Frontend::Options{5s, pending_bytes_max, FakeCluster::kShards, "ada@host"});
   }
 
   template <typename T>

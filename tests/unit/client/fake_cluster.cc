@@ -144,12 +144,33 @@ proto::Response FakeCluster::Serve(std::uint32_t node, const proto::Request& req
     response.mutable_node_status()->set_node(node);
     return response;
   }
+  if (request.has_meta()) return ServeMeta(node, request.meta());
   const bool any = request.get().consistency() == proto::Get::ANY_REPLICA ||
                    request.scan().consistency() == proto::Get::ANY_REPLICA;
   if (any || primaries_[request.shard()] == node) return ServePrimary(request);
-  std::uint32_t hint = gives_hints ? primaries_[request.shard()] : 0;
+  return NotPrimary(node, primaries_[request.shard()]);
+}
+
+proto::Response FakeCluster::NotPrimary(std::uint32_t node, std::uint32_t primary) const {
+  std::uint32_t hint = gives_hints ? primary : 0;
   if (const auto found = hints.find(node); found != hints.end()) hint = found->second;
   return Error(Code::kNotPrimary, "another node leads", Effect::kNotApplied, hint);
+}
+
+proto::Response FakeCluster::ServeMeta(std::uint32_t node,
+                                       const proto::MetaRequest& request) const {
+  if (node != meta_primary) return NotPrimary(node, meta_primary);
+  proto::Response response;
+  if (request.has_get_state()) {
+    response.mutable_meta()->mutable_state()->set_meta_primary(node);
+  } else if (request.has_get_events()) {
+    response.mutable_meta()->mutable_events();
+  } else if (request.has_transfer()) {
+    response.mutable_meta()->set_ordered(true);
+  } else {
+    response.mutable_meta()->mutable_plan()->set_map_version(map_version);
+  }
+  return response;
 }
 
 proto::Response FakeCluster::ServePrimary(const proto::Request& request) {
@@ -276,6 +297,8 @@ proto::Response FakeCluster::Map() const {
     for (std::uint32_t node = 1; node <= kNodes; ++node) to->add_replicas(node);
     to->set_primary_hint(primaries_[shard]);
   }
+  map->mutable_meta()->add_replicas(1);
+  map->set_replicas(kNodes);
   return response;
 }
 

@@ -43,6 +43,8 @@ class FakeCluster final : public Dialer {
   void SetPrimary(std::uint32_t shard, std::uint32_t node) { primaries_[shard] = node; }
   /// Who leads every shard.
   void SetPrimaries(std::uint32_t node) { primaries_.assign(kShards, node); }
+  /// Who leads the meta group; 0 nobody.
+  std::uint32_t meta_primary = 1;
   /// Refuses connections; breaks those that are up, requests in flight too.
   void Kill(std::uint32_t node);
   void Restart(std::uint32_t node) { dead_.erase(node); }
@@ -98,6 +100,8 @@ class FakeCluster final : public Dialer {
 
   void Arrive(const InFlight& request);
   proto::Response Serve(std::uint32_t node, const proto::Request& request);
+  proto::Response NotPrimary(std::uint32_t node, std::uint32_t primary) const;
+  proto::Response ServeMeta(std::uint32_t node, const proto::MetaRequest& request) const;
   proto::Response ServePrimary(const proto::Request& request);
   proto::Response ServeWrite(const proto::Request& request);
   proto::Response ApplyWrite(std::uint32_t shard, const proto::Write& write);

@@ -97,6 +97,40 @@ TEST(CommandLine, KnowsCommandsOfTwoWords) {
   EXPECT_THAT(ErrorOf({"debug"}), HasSubstr("did you mean 'debug log'?"));
 }
 
+// `status --wait=5s` takes a value, and `node drain 3 --wait` none.
+TEST(CommandLine, AFlagMeansWhatItMeansInItsCommand) {
+  const Program program = {
+      .name = "tool",
+      .summary = "Does things.",
+      .flags = {},
+      .commands = {{.name = "status", .flags = {{.name = "wait", .kind = FlagKind::kDuration}}},
+                   {.name = "node drain",
+                    .words = "ID",
+                    .words_min = 1,
+                    .words_max = 1,
+                    .flags = {{.name = "wait", .kind = FlagKind::kSwitch}}}}};
+  const auto parse = [&program](const std::vector<std::string>& args) {
+    return Parse(program, "1.2.3", args);
+  };
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"node", "drain", "3", "--wait"},
+        {"node", "drain", "--wait", "3"},
+        {"--wait", "node", "drain", "3"}}) {
+    const Result<Parsed> parsed = parse(args);
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_TRUE(parsed->line.Switch("wait"));
+    EXPECT_THAT(parsed->line.words(), ElementsAre("3"));
+  }
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{"status", "--wait", "5s"}, {"--wait", "5s", "status"}}) {
+    const Result<Parsed> parsed = parse(args);
+    ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+    EXPECT_EQ(parsed->line.Duration("wait"), milliseconds(5000));
+  }
+  EXPECT_THAT(parse({"status", "--wait"}).status().message(), HasSubstr("has no value"));
+  EXPECT_THAT(parse({"help", "node", "drain", "--wait"})->print, HasSubstr("node drain"));
+}
+
 TEST(CommandLine, SuggestsTheNearestWord) {
   EXPECT_EQ(ErrorOf({"ptu", "k"}),
             "ptu: there is no such command (did you mean 'put'? tool help lists them)");

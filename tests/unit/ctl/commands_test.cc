@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/unit/ctl/memory_client.h"
+#include "tests/unit/ctl/run_ctl.h"
 #include "tests/unit/ctl/survey_samples.h"
 #include "tools/ctl/json_bytes.h"
 #include "tools/ctl/program.h"
@@ -18,20 +19,6 @@ using ringfort::testing::ScopedCluster;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-Outcome Ctl(const std::vector<std::string>& args) {
-  std::ostringstream out;
-  std::ostringstream err;
-  Terminal terminal{.out = out, .err = err};
-  const int code = Main(args, terminal);
-  return {code, out.str(), err.str()};
-}
 
 class Commands : public ::testing::Test {
  protected:

@@ -203,6 +203,48 @@ Result<NodeStatusView> Client::NodeStatus(std::uint32_t node, const NodeStatusOp
   return status;
 }
 
+Result<ClusterStateView> Client::ClusterState(const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  if (!impl_->cluster.failure.ok()) return impl_->cluster.failure;
+  std::deque<ClusterStateView>& states = impl_->cluster.states;
+  if (states.empty()) return Status(Code::kUnavailable, "the meta group has no primary (start it)");
+  ClusterStateView state = states.front();
+  if (states.size() > 1) states.pop_front();
+  return state;
+}
+
+Result<PlanView> Client::ChangeNode(const NodeChange& change, const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  impl_->cluster.changes.push_back(change);
+  if (!impl_->cluster.refusal.ok()) return impl_->cluster.refusal;
+  return impl_->cluster.plan;
+}
+
+Result<PlanView> Client::Rebalance(RebalanceAction action, const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  impl_->cluster.rebalances.push_back(action);
+  if (!impl_->cluster.refusal.ok()) return impl_->cluster.refusal;
+  return impl_->cluster.plan;
+}
+
+Status Client::TransferPrimary(std::uint32_t shard, std::uint32_t node,
+                               const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  impl_->cluster.transfers.emplace_back(shard, node);
+  return impl_->cluster.refusal;
+}
+
+Result<std::vector<EventView>> Client::Events(std::uint64_t after, std::uint32_t limit,
+                                              const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  if (!impl_->cluster.refusal.ok()) return impl_->cluster.refusal;
+  std::vector<EventView> events;
+  for (const EventView& event : impl_->cluster.events) {
+    if (event.number > after && (limit == 0 || events.size() < limit)) events.push_back(event);
+  }
+  return events;
+}
+
 Result<std::uint64_t> Client::StartVerify(std::uint32_t shard, const CallOptions& /*options*/) {
   const std::lock_guard lock(impl_->cluster.mutex);
   for (auto& [id, node] : impl_->cluster.nodes) {

@@ -1,11 +1,13 @@
 // A cluster in a std::map, for tests of tools: memory_client.cc defines ringfort::Client on it.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ringfort/admin.h"
@@ -23,6 +25,16 @@ struct MemoryCluster {
   ClusterView map;
   /// A node of the map without a status is down.
   std::map<std::uint32_t, NodeStatusView> nodes;
+  /// What the meta group answers, one after the other; the last one again and again.
+  std::deque<ClusterStateView> states;
+  /// What a change of the cluster is answered, unless `refusal` is not ok.
+  PlanView plan;
+  Status refusal;
+  std::vector<EventView> events;
+  /// What was asked, in this order.
+  std::vector<NodeChange> changes;
+  std::vector<RebalanceAction> rebalances;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> transfers;
   /// What a verify makes of a node's replica of a shard, at that index; none: it does not come.
   std::function<std::optional<SumView>(std::uint32_t node, std::uint32_t shard)> sum_of;
   std::uint64_t verify_index = 200;

@@ -41,6 +41,56 @@ inline NodeStatusView SampleStatus(std::uint32_t node) {
   return status;
 }
 
+/// The same cluster as the meta group's primary, node 1, sees it.
+inline ClusterStateView SampleState() {
+  ClusterStateView state;
+  state.map_version = 5;
+  state.cluster_name = "sample";
+  state.cluster_id = "0123456789abcdef0123456789abcdef";
+  state.shard_count = 4;
+  state.replicas = 3;
+  state.meta_primary = 1;
+  state.meta_voters = {1, 2, 3};
+  for (const NodeView& node : SampleMap().nodes) {
+    NodeSummaryView& summary = state.nodes.emplace_back();
+    summary.node = node;
+    summary.alive = summary.ready = true;
+    // Four shards and the meta group.
+    summary.replicas = summary.replicas_planned = 5;
+    summary.primaries = summary.primaries_planned = node.id == 1 ? 3 : node.id == 2 ? 2 : 0;
+    summary.data_bytes = 1'200'000'000;
+    summary.disk_free_bytes = 50'000'000'000;
+    summary.load = std::chrono::milliseconds(10 * node.id);
+    summary.map_version = 5;
+  }
+  for (std::uint32_t shard = 0; shard <= 4; ++shard) {
+    ShardSummaryView& summary = state.shards.emplace_back();
+    summary.shard = shard;
+    summary.primary = shard % 2 == 0 ? 1 : 2;
+    summary.replicas = summary.voters = summary.healthy_voters = {1, 2, 3};
+    summary.data_bytes = 300'000'000;
+    summary.load = std::chrono::milliseconds(shard);
+  }
+  return state;
+}
+
+/// Shard 1 leaves node 3 for node 4, half sent; shard 2 waits for the same.
+inline std::vector<MoveView> SampleMoves() {
+  std::vector<MoveView> moves(2);
+  moves[0].shard = 1;
+  moves[1].shard = 2;
+  for (MoveView& move : moves) {
+    move.from = {1, 2, 3};
+    move.to = {1, 2, 4};
+    move.cause = MoveCause::kDrain;
+  }
+  moves[0].begun = true;
+  moves[0].stage = "copies to node 4";
+  moves[0].sent_bytes = 20'000'000;
+  moves[0].total_bytes = 40'000'000;
+  return moves;
+}
+
 inline std::vector<NodeReport> SampleReports() {
   std::vector<NodeReport> reports;
   for (const NodeView& node : SampleMap().nodes)

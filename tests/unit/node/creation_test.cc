@@ -175,11 +175,13 @@ TEST_F(CreationTest, ANodeThatTheRecordDoesNotHaveIsLeftOut) {
   for (proto::RecordNode& node : *record.mutable_nodes()) {
     if (node.node() == 3) node.set_node(9);
   }
-  for (proto::RecordShard& shard : *record.mutable_shards()) {
-    for (proto::Member& member : *shard.mutable_members()) {
+  const auto rename = [](proto::RecordShard* shard) {
+    for (proto::Member& member : *shard->mutable_members()) {
       if (member.node() == 3) member.set_node(9);
     }
-  }
+  };
+  for (proto::RecordShard& shard : *record.mutable_shards()) rename(&shard);
+  rename(record.mutable_meta());
   creation_->OnRecord(Peer(1), record);
   EXPECT_THAT(storing_, IsEmpty());
   EXPECT_THAT(creation_->waiting_for(), HasSubstr("has no node 3"));

@@ -17,6 +17,13 @@
 
 namespace ringfort::node {
 
+class StoppedWallClock final : public env::WallClock {
+ public:
+  [[nodiscard]] std::chrono::system_clock::time_point Now() const override {
+    return std::chrono::system_clock::time_point(std::chrono::hours(24 * 365 * 50));
+  }
+};
+
 class HandLoop final : public env::Loop {
  public:
   void Post(env::Task task) override { tasks_.push_back(std::move(task)); }

@@ -13,6 +13,7 @@ using namespace std::chrono_literals;  // NOLINT: tests only
 class LeavingTest : public testing::Test {
  protected:
   LeavingTest() {
+    liveness_.SetPeers({NodeId(1), NodeId(2), NodeId(3)});
     for (const std::uint32_t node : {2U, 3U}) liveness_.OnConnected(Peer(node));
   }
 
@@ -47,7 +48,6 @@ class LeavingTest : public testing::Test {
   Liveness liveness_{LivenessOptions(),
                      NodeId(1),
                      BootNumber(1),
-                     {NodeId(1), NodeId(2), NodeId(3)},
                      {&loop_, &world_.transport(), &cells_, {&world_.shards()}, &log_, 600ms, [] {
                         return storage::DiskRoom::kEnough;
                       }}};

@@ -47,9 +47,9 @@ class LivenessTest : public testing::Test {
     for (int i = 0; i < 6; ++i) cells_.push_back(std::make_unique<replica::LivenessCell>());
     for (int i = 0; i < 5; ++i) cells_[static_cast<std::size_t>(i)]->PublishReplica(ReplicaId(7));
     liveness_ = std::make_unique<Liveness>(LivenessOptions(), NodeId(1), BootNumber(kOwnBoot),
-                                           std::vector<NodeId>{NodeId(1), NodeId(2), NodeId(3)},
                                            Liveness::Doors{&loop_, &transport_, &cells_, loops,
                                                            &log_, 600ms, [this] { return room_; }});
+    liveness_->SetPeers({NodeId(1), NodeId(2), NodeId(3)});
   }
 
   using Leads = std::vector<std::pair<std::uint32_t, std::uint64_t>>;

@@ -84,6 +84,7 @@ class LoneNodeTest : public testing::Test {
     doors.log = log_.get();
     doors.shards = &shards_;
     doors.identity = &identity_;
+    doors.wall = &wall_;
     doors.on_fatal = [this](const Status& status) { fatal_ = status; };
     doors.log_line = [](const std::string& /*line*/) {};
     doors.counters = [] { return std::vector<std::pair<std::string, std::uint64_t>>(); };
@@ -137,6 +138,7 @@ class LoneNodeTest : public testing::Test {
   }
 
   IdentityInMemory identity_;
+  StoppedWallClock wall_;
   sim::MemoryShardStore shards_;
   std::unique_ptr<sim::MemoryLogStore> log_;
   std::unique_ptr<Process> process_;

@@ -19,7 +19,8 @@ ClusterMap SmallMap() {
           .cluster_name = "small",
           .cluster_id = {},
           .nodes = {{NodeId(2), "a:1", "x", 1}, {NodeId(5), "b:1", "y", 2}},
-          .placement = {{NodeId(2), NodeId(5)}, {NodeId(5), NodeId(2)}, {NodeId(5)}, {NodeId(2)}}};
+          .placement = {{NodeId(2), NodeId(5)}, {NodeId(5), NodeId(2)}, {NodeId(5)}, {NodeId(2)}},
+          .meta = {NodeId(2)}};
 }
 
 TEST(ClusterMap, FindsNodesById) {

@@ -85,6 +85,18 @@ TEST_F(ClientTest, ManyThreadsAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST_F(ClientTest, AsksTheMetaGroup) {
+  Result<Client> client = Client::Connect({.seeds = {node_.address()}, .who = "ada@host"});
+  ASSERT_TRUE(client.ok()) << client.status().ToString();
+  EXPECT_EQ(client->ClusterState()->meta_primary, 1u);
+  EXPECT_EQ(client->ChangeNode({.kind = NodeChange::Kind::kDrain, .node = 1})->map_version, 2u);
+  EXPECT_EQ(client->Rebalance(RebalanceAction::kStart)->map_version, 3u);
+  EXPECT_TRUE(client->TransferPrimary(0, 1).ok());
+  const Result<std::vector<EventView>> events = client->Events();
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->at(0).who, "ada@host");
+}
+
 TEST_F(ClientTest, CallbacksMayStartCallsAndMustNotBlock) {
   std::promise<Result<Found>> done;
   client_->AsyncPut("k", "v", {}, [&](const Result<Version>& put) {
@@ -138,6 +150,9 @@ TEST(ConnectTest, WrongWordsAreRefused) {
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << seed;
     EXPECT_THAT(status.message(), HasSubstr("HOST:PORT")) << seed;
   }
+  EXPECT_THAT(
+      Client::Connect({.seeds = {"localhost:1"}, .who = std::string(129, 'w')}).status().message(),
+      HasSubstr("has 129 bytes; the limit is 128"));
   EXPECT_EQ(Client::Connect({.seeds = {"localhost:1"}, .timeout = 0ms}).status().code(),
             Code::kInvalidArgument);
 }

@@ -68,9 +68,20 @@ proto::Response OneNode::Serve(const proto::Request& request) {
     node->set_zone("z");
     node->set_weight(1);
     for (int i = 0; i < 4; ++i) map->add_shards()->add_replicas(1);
+    map->mutable_meta()->add_replicas(1);
+    map->set_replicas(1);
   } else if (request.has_get_node_status()) {
     response.mutable_node_status()->set_node(1);
     response.mutable_node_status()->set_version("test");
+  } else if (request.has_meta()) {
+    proto::MetaReply* reply = response.mutable_meta();
+    if (request.meta().has_get_state()) reply->mutable_state()->set_meta_primary(1);
+    if (request.meta().has_get_events()) {
+      reply->mutable_events()->add_events()->set_who(request.meta().who());
+    }
+    if (request.meta().has_change_node()) reply->mutable_plan()->set_map_version(2);
+    if (request.meta().has_rebalance()) reply->mutable_plan()->set_map_version(3);
+    if (request.meta().has_transfer()) reply->set_ordered(true);
   } else if (request.has_open_session()) {
     response.mutable_session_opened()->set_session(++index_);
   } else if (request.has_write()) {

@@ -57,7 +57,15 @@ ring::ClusterMap SomeMap() {
   map.cluster_name = "local";
   map.cluster_id = {1, 2};
   map.nodes = {{NodeId(1), "127.0.0.1:7101", "a", 1}, {NodeId(2), "127.0.0.1:7102", "b", 3}};
+  map.nodes[1].state = ring::NodeState::kDraining;
+  map.nodes[1].incarnation = {3, 4};
+  map.nodes[1].removing = true;
+  map.nodes[0].lost = true;
+  map.replicas = 2;
   map.placement = {{NodeId(1), NodeId(2)}, {NodeId(2), NodeId(1)}};
+  map.meta = {NodeId(2)};
+  map.moves[ShardId(1)] = {{NodeId(1)}, ring::MoveCause::kDrain};
+  map.moves[map.meta_shard()] = {{NodeId(1)}, ring::MoveCause::kRepair};
   return map;
 }
 

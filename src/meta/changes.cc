@@ -1,0 +1,243 @@
+#include "meta/changes.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "meta/node_sets.h"
+#include "meta/plan.h"
+#include "wire/id_codec.h"
+
+namespace ringfort::meta {
+namespace {
+
+using ring::NodeInfo;
+using ring::NodeState;
+
+constexpr std::size_t kZoneMax = 64;
+constexpr std::size_t kAddressMax = 255;
+
+Status Wrong(const std::string& what, const std::string& todo) {
+  return {Code::kInvalidArgument, what + " (" + todo + ")"};
+}
+
+// As a config's: letters, digits and -_. only.
+bool IsZone(const std::string& zone) {
+  return !zone.empty() && zone.size() <= kZoneMax && std::ranges::all_of(zone, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+std::string ZoneOf(const std::string& zone, NodeId node) {
+  return zone.empty() ? "node-" + std::to_string(node.value()) : zone;
+}
+
+bool IsAddress(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0 || address.size() > kAddressMax) return false;
+  const std::string host = address.substr(0, colon);
+  const bool bracketed = host.front() == '[' && host.back() == ']';
+  if (host.find(':') != std::string::npos && !bracketed) return false;
+  if (host == "0.0.0.0" || host == "[::]" || host == "*") return false;  // Nobody can dial these.
+  unsigned port = 0;
+  const char* end = address.data() + address.size();
+  const auto [parsed, error] = std::from_chars(address.data() + colon + 1, end, port);
+  return error == std::errc() && parsed == end && port >= 1 && port <= 65535;
+}
+
+NodeInfo* Find(State* state, NodeId id) {
+  const auto found = std::ranges::find(state->map.nodes, id, &NodeInfo::id);
+  return found == state->map.nodes.end() ? nullptr : &*found;
+}
+
+Status CheckJoin(const State& state, const proto::JoinCluster& request) {
+  if (request.node() == 0) return Wrong("a node with the id 0", "ids begin at 1");
+  if (!IsAddress(request.address())) {
+    return Wrong("the node's address is no HOST:PORT that others can dial",
+                 "give --listen=HOST:PORT");
+  }
+  if (!request.zone().empty() && !IsZone(request.zone())) {
+    return Wrong("the node's zone is none", "1 to 64 of letters, digits, - _ and .");
+  }
+  if (request.weight() < 1 || request.weight() > ring::kWeightMax) {
+    return Wrong("the node's weight is " + std::to_string(request.weight()), "give 1 to 1000");
+  }
+  for (const NodeInfo& node : state.map.nodes) {
+    if (node.state == NodeState::kGone || node.id == NodeId(request.node())) continue;
+    if (node.address == request.address()) {
+      return Wrong(request.address() + " is the address of " + Name(node.id),
+                   "give each node its own");
+    }
+  }
+  return Status::Ok();
+}
+
+Change Finish(const State& before, State next, std::string event) {
+  CountVersion(before, &next);
+  if (next == before) event.clear();
+  return {std::move(next), std::move(event)};
+}
+
+// What is left to hold replicas once the node is empty.
+std::size_t TakersWithout(const State& state, NodeId node) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      state.map.nodes,
+      [node](const NodeInfo& one) { return one.id != node && TakesReplicas(one); }));
+}
+
+Status CheckLeave(const State& state, NodeId node, bool accepted) {
+  const std::size_t takers = TakersWithout(state, node);
+  if (takers == 0) {
+    return Wrong(Name(node) + " is the last node that can hold replicas", "add another first");
+  }
+  std::size_t widest = 0;
+  for (std::uint32_t shard = 0; shard < state.map.shards(); ++shard) {
+    widest = std::max(widest, state.map.TargetOf(ShardId(shard)).size());
+  }
+  if (takers >= std::min<std::size_t>(widest, state.map.replicas) || accepted) {
+    return Status::Ok();
+  }
+  return {Code::kConditionFailed,
+          "without " + Name(node) + " only " + std::to_string(takers) +
+              " nodes can hold replicas: shards would have fewer copies than the " +
+              std::to_string(state.map.replicas) +
+              " that the cluster wants (add a node first, or say --accept-fewer-copies)"};
+}
+
+Result<Change> Leave(const State& state, const proto::ChangeNode& request) {
+  State next = state;
+  NodeInfo* node = Find(&next, NodeId(request.node()));
+  const bool removes = request.kind() != proto::ChangeNode::DRAIN;
+  if (request.kind() == proto::ChangeNode::REPLACE) {
+    const NodeId other(request.replacement());
+    const NodeInfo* replacement = state.map.FindNode(other);
+    if (replacement == nullptr || other == node->id || !TakesReplicas(*replacement)) {
+      return Wrong(Name(other) + " cannot take the place of " + Name(node->id),
+                   "give another node of the cluster that is active");
+    }
+    Substitute(&next, node->id, other);
+  }
+  if (node->state == NodeState::kActive) {
+    if (Status status = CheckLeave(state, node->id, request.accept_fewer_copies()); !status.ok()) {
+      return status;
+    }
+  }
+  node->state = NodeState::kDraining;
+  node->removing = node->removing || removes;
+  Replan(&next);
+  std::string event = Name(NodeId(request.node()));
+  switch (request.kind()) {
+    case proto::ChangeNode::REPLACE:
+      event += " is being replaced by " + Name(NodeId(request.replacement()));
+      break;
+    case proto::ChangeNode::REMOVE: event += " is being removed"; break;
+    default: event += " is being drained";
+  }
+  return Finish(state, std::move(next), std::move(event));
+}
+
+}  // namespace
+
+Result<Change> Join(const State& state, const proto::JoinCluster& request, bool dead) {
+  if (Status status = CheckJoin(state, request); !status.ok()) return status;
+  const Result<Incarnation> incarnation =
+      wire::DecodeId<Incarnation>(request.incarnation(), "a node's incarnation");
+  if (!incarnation.ok()) return incarnation.status();
+  if (incarnation->empty()) return Wrong("a node without an incarnation", "update the node");
+  State next = state;
+  const NodeId id(request.node());
+  if (NodeInfo* node = Find(&next, id); node != nullptr && node->state != NodeState::kGone) {
+    const bool same = node->incarnation == *incarnation;
+    if (!same && !dead) {
+      return Wrong(Name(id) + " is a member already, with another data directory",
+                   "give another id, or stop that node and wait some seconds");
+    }
+    node->incarnation = *incarnation;
+    node->address = request.address();
+    return Finish(state, std::move(next),
+                  Name(id) + (same ? " is now" : " begins anew, with an empty directory,") +
+                      " at " + request.address());
+  }
+  NodeInfo joined;
+  joined.id = id;
+  joined.address = request.address();
+  joined.zone = ZoneOf(request.zone(), id);
+  joined.weight = request.weight();
+  joined.state = NodeState::kJoining;
+  joined.incarnation = *incarnation;
+  std::erase_if(next.map.nodes, [id](const NodeInfo& node) { return node.id == id; });
+  const auto place = std::ranges::lower_bound(next.map.nodes, id, {}, &NodeInfo::id);
+  next.map.nodes.insert(place, joined);
+  return Finish(state, std::move(next), Name(id) + " joins at " + joined.address);
+}
+
+Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request) {
+  const NodeInfo* node = state.map.FindNode(NodeId(request.node()));
+  if (node == nullptr || node->state == NodeState::kGone) {
+    return Wrong("the cluster has no " + Name(NodeId(request.node())),
+                 "ringfortctl nodes lists them");
+  }
+  State next = state;
+  NodeInfo* changed = Find(&next, node->id);
+  switch (request.kind()) {
+    case proto::ChangeNode::DRAIN:
+    case proto::ChangeNode::REMOVE:
+    case proto::ChangeNode::REPLACE: return Leave(state, request);
+    case proto::ChangeNode::UNDRAIN:
+      if (node->state != NodeState::kDraining) {
+        return Wrong(Name(node->id) + " is not being drained", "nothing to take back");
+      }
+      changed->state = NodeState::kActive;
+      changed->removing = false;
+      Replan(&next);
+      return Finish(state, std::move(next), Name(node->id) + " takes replicas again");
+    case proto::ChangeNode::SET_WEIGHT:
+      if (request.weight() < 1 || request.weight() > ring::kWeightMax) {
+        return Wrong("a weight of " + std::to_string(request.weight()), "give 1 to 1000");
+      }
+      changed->weight = request.weight();
+      Replan(&next);
+      return Finish(state, std::move(next),
+                    Name(node->id) + " has weight " + std::to_string(request.weight()));
+    case proto::ChangeNode::SET_ZONE:
+      if (!request.zone().empty() && !IsZone(request.zone())) {
+        return Wrong("the zone is none", "1 to 64 of letters, digits, - _ and .");
+      }
+      changed->zone = ZoneOf(request.zone(), node->id);
+      Replan(&next);
+      return Finish(state, std::move(next), Name(node->id) + " is in zone " + changed->zone);
+    default: return Wrong("a change of a node that is not known here", "update the older program");
+  }
+}
+
+Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind,
+                         const std::function<bool(ShardId)>& begun) {
+  State next = state;
+  switch (kind) {
+    case proto::Rebalance::DRY_RUN:
+    case proto::Rebalance::START: {
+      Replan(&next);
+      return Finish(state, std::move(next), "rebalance");
+    }
+    case proto::Rebalance::PAUSE:
+      next.paused = true;
+      return Finish(state, std::move(next), "moves are paused");
+    case proto::Rebalance::RESUME:
+      next.paused = false;
+      return Finish(state, std::move(next), "moves go on");
+    case proto::Rebalance::CANCEL: {
+      for (auto& [shard, move] : next.map.moves) {
+        if (move.cause == ring::MoveCause::kBalance) move.to = state.map.PlaceOf(shard);
+      }
+      std::erase_if(next.map.moves, [&](const auto& one) {
+        return one.second.cause == ring::MoveCause::kBalance && !begun(one.first);
+      });
+      return Finish(state, std::move(next), "moves for balance are cancelled");
+    }
+    default: return Wrong("a rebalance that is not known here", "update the older program");
+  }
+}
+
+}  // namespace ringfort::meta

@@ -1,0 +1,33 @@
+// What an operator may change, and what is refused because it would take a shard's copies away.
+// Pure: the state before and the request give the state after.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "meta/state.h"
+#include "ringfort/meta.pb.h"
+#include "ringfort/status.h"
+
+namespace ringfort::meta {
+
+/// A change that may be made, and what it is called in the list of events; empty: nothing changes.
+struct Change {
+  State next;
+  std::string event;
+};
+
+/// Takes a node in, as joining. Again, by the same directory: only the address changes, or nothing.
+/// By another directory than the member's: only if that is `dead`; the primaries fill it again.
+/// kInvalidArgument for an address, zone or weight that is none, or an id or address in use.
+Result<Change> Join(const State& state, const proto::JoinCluster& request, bool dead);
+
+/// kInvalidArgument for a node that is not there, or not in a state for it; kConditionFailed for
+/// what would leave shards with fewer copies than the cluster wants and was not accepted.
+Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request);
+
+/// `begun` says of a shard that moves whether anything of it was done already.
+Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind,
+                         const std::function<bool(ShardId)>& begun);
+
+}  // namespace ringfort::meta

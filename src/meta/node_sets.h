@@ -1,0 +1,35 @@
+// Lists of nodes taken as sets.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace ringfort::meta {
+
+using Nodes = std::vector<NodeId>;
+
+inline bool Contains(const Nodes& nodes, NodeId node) {
+  return std::ranges::find(nodes, node) != nodes.end();
+}
+
+inline bool IsSameSet(const Nodes& a, const Nodes& b) {
+  return std::ranges::is_permutation(a, b);
+}
+
+inline Nodes Without(const Nodes& nodes, const Nodes& others) {
+  Nodes left;
+  for (const NodeId node : nodes) {
+    if (!Contains(others, node)) left.push_back(node);
+  }
+  return left;
+}
+
+/// "node 3"
+inline std::string Name(NodeId node) {
+  return "node " + std::to_string(node.value());
+}
+
+}  // namespace ringfort::meta

@@ -1,0 +1,363 @@
+#include "meta/reconciler.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "meta/node_sets.h"
+#include "meta/plan.h"
+#include "raft/quorum.h"
+
+namespace ringfort::meta {
+namespace {
+
+using ring::Move;
+using ring::MoveCause;
+using ring::NodeInfo;
+using ring::NodeState;
+
+Nodes NodesOf(const std::vector<raft::Member>& members) {
+  Nodes nodes;
+  for (const raft::Member& member : members) nodes.push_back(member.node);
+  return nodes;
+}
+
+constexpr std::size_t kNamesMax = 16;
+
+std::string Seconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) + " s";
+}
+
+std::string Mebibytes(std::uint64_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+class Round {
+ public:
+  Round(const State& state, const Reports& reports, MonotonicTime since, MonotonicTime now,
+        const ReconcilerOptions& options)
+      : before_(state),
+        state_(state),
+        reports_(reports),
+        since_(since),
+        now_(now),
+        options_(options) {}
+
+  Steps Run() {
+    NoteNodes();
+    NoteStrays();
+    TakeMoves();
+    PreferPrimaries();
+    CountVersion(before_, &state_);
+    if (!(state_ == before_)) steps_.next = std::move(state_);
+    return std::move(steps_);
+  }
+
+ private:
+  // Nodes.
+
+  void NoteNodes() {
+    bool replan = false;
+    for (NodeInfo& node : state_.map.nodes) replan = NoteNode(&node) || replan;
+    if (replan) Replan(&state_);
+  }
+
+  // True: the plan must be made anew.
+  bool NoteNode(NodeInfo* node) {
+    if (node->state == NodeState::kGone) return false;
+    const NodeNews* news = reports_.Of(node->id);
+    if (reports_.IsAlive(node->id, now_)) {
+      if (node->incarnation != news->identity.incarnation && node->state != NodeState::kJoining) {
+        node->incarnation = news->identity.incarnation;
+        Event(Name(node->id) + " has another data directory than before");
+      }
+      if (node->state == NodeState::kJoining && node->incarnation == news->identity.incarnation) {
+        node->state = NodeState::kActive;
+        Event(Name(node->id) + " is active");
+        return true;
+      }
+      if (node->lost) {
+        node->lost = false;
+        Event(Name(node->id) + " is back");
+        return true;
+      }
+    } else if (const Duration silent = reports_.SilentFor(node->id, since_, now_);
+               !node->lost && node->state != NodeState::kJoining &&
+               silent > options_.repair_after) {
+      node->lost = true;
+      Event(Name(node->id) + " was not heard of for " + Seconds(silent) +
+            ": its copies are made on other nodes");
+      return true;
+    }
+    if (node->removing && IsEmpty(node->id, news)) {
+      node->state = NodeState::kGone;
+      node->removing = false;
+      node->lost = false;
+      Event(Name(node->id) + " is gone");
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool IsEmpty(NodeId node, const NodeNews* news) const {
+    if (reports_.IsAlive(node, now_) && news->replicas > 0) return false;
+    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
+      const ShardId shard(i);
+      if (Contains(state_.map.PlaceOf(shard), node)) return false;
+      if (Contains(state_.map.TargetOf(shard), node)) return false;
+      const ShardNews* led = reports_.Of(shard);
+      if (led == nullptr && state_.map.moves.contains(shard)) return false;
+      if (led != nullptr && IsMember(led->members, node)) return false;
+    }
+    return true;
+  }
+
+  static bool IsMember(const raft::Members& members, NodeId node) {
+    bool member = false;
+    raft::ForEachMember(members,
+                        [&](const raft::Member& one) { member = member || one.node == node; });
+    return member;
+  }
+
+  // An order that was late, or a move that was taken back in its midst, may have left a member
+  // where none should be, or none where one should: that is a move, too.
+  void NoteStrays() {
+    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
+      const ShardId shard(i);
+      const ShardNews* news = reports_.Of(shard);
+      if (news == nullptr || news->changing || state_.map.moves.contains(shard)) continue;
+      const Nodes& place = state_.map.PlaceOf(shard);
+      const Nodes voters = NodesOf(news->members.voters);
+      const Nodes learners = NodesOf(news->members.learners);
+      const bool stray = !Without(voters, place).empty() || !Without(learners, place).empty() ||
+                         !Without(Without(place, voters), learners).empty();
+      if (stray) state_.map.moves.emplace(shard, Move{place, MoveCause::kBalance});
+    }
+  }
+
+  // Moves.
+
+  // Those under way first, then the most endangered shards.
+  void TakeMoves() {
+    using Rank = std::tuple<bool, int, std::size_t, ShardId>;
+    std::vector<Rank> order;
+    for (const auto& [shard, move] : state_.map.moves) {
+      const ShardNews* news = reports_.Of(shard);
+      const bool begun = HasBegun(state_.map, shard, news);
+      const int urgency = move.cause == MoveCause::kRepair    ? 0
+                          : move.cause == MoveCause::kBalance ? 2
+                                                              : 1;
+      const std::size_t healthy = news == nullptr ? 0 : reports_.HealthyVoters(*news, now_).size();
+      order.emplace_back(!begun, urgency, urgency == 0 ? healthy : 0, shard);
+      steps_.moves[shard].begun = begun;
+      if (begun) Occupy(news, move);
+    }
+    std::ranges::sort(order);
+    std::string done;
+    std::size_t count = 0;
+    for (const auto& [waits, urgency, healthy, shard] : order) {
+      Progress* progress = &steps_.moves[shard];
+      const ShardNews* news = reports_.Of(shard);
+      if (news == nullptr) {
+        progress->stuck = "no node says that it leads the shard (see ringfortctl doctor)";
+        continue;
+      }
+      if (!TakeStep(shard, state_.map.moves.at(shard), *news, progress)) continue;
+      Nodes& place =
+          shard == state_.map.meta_shard() ? state_.map.meta : state_.map.placement[shard.value()];
+      place = std::move(state_.map.moves.at(shard).to);
+      state_.map.moves.erase(shard);
+      steps_.moves.erase(shard);
+      if (++count <= kNamesMax) done += (done.empty() ? "" : ", ") + ShardName(shard);
+    }
+    if (count > kNamesMax) done += " and " + std::to_string(count - kNamesMax) + " more";
+    if (!done.empty()) Event("moved: " + done);
+  }
+
+  [[nodiscard]] std::string ShardName(ShardId shard) const {
+    return shard == state_.map.meta_shard() ? "the meta group"
+                                            : "shard " + std::to_string(shard.value());
+  }
+
+  // A move fills its new nodes, from the shard's primary.
+  void Occupy(const ShardNews* news, const Move& move) {
+    for (const NodeId node : Without(move.to, NodesOf(news->members.voters))) ++busy_[node];
+    ++busy_[news->primary];
+  }
+
+  [[nodiscard]] bool IsBusy(const ShardNews& news, const Nodes& filled) const {
+    const auto busy = [this](NodeId node) {
+      const auto found = busy_.find(node);
+      return found != busy_.end() && found->second >= options_.moves_per_node;
+    };
+    return busy(news.primary) || std::ranges::any_of(filled, busy);
+  }
+
+  // True: the shard is where it should be.
+  bool TakeStep(ShardId shard, const Move& move, const ShardNews& news, Progress* progress) {
+    const raft::Members& members = news.members;
+    const Nodes voters = NodesOf(members.voters);
+    const Nodes learners = NodesOf(members.learners);
+    progress->stuck = news.refused;
+    if (news.changing) {
+      progress->stage = "changing the voters";
+      return false;
+    }
+    const Nodes fresh = Without(move.to, voters);
+    if (const Nodes missing = Without(fresh, learners); !missing.empty()) {
+      if (!progress->begun && !MayBegin(news, missing, progress)) return false;
+      if (!CanTake(news, missing, progress)) return false;
+      if (!progress->begun) Occupy(&news, move);
+      progress->begun = true;
+      progress->stage = "adding learners";
+      SetMembers change{voters, {}};
+      for (const raft::Member& learner : members.learners) {
+        if (Contains(move.to, learner.node)) {
+          change.learners.emplace_back(learner.node, learner.incarnation);
+        }
+      }
+      for (const NodeId node : missing) {
+        change.learners.emplace_back(node, reports_.Of(node)->identity.incarnation);
+      }
+      Give(shard, news, std::move(change));
+      return false;
+    }
+    if (!progress->begun && fresh.empty() && state_.paused) {
+      progress->stage = "paused";
+      return false;
+    }
+    if (!HaveCaughtUp(news, fresh, progress)) return false;
+    if (IsSameSet(voters, move.to)) {
+      if (learners.empty()) return true;
+      Give(shard, news, SetMembers{voters, {}});
+      return false;
+    }
+    ChangeVoters(shard, move, news, fresh, progress);
+    return false;
+  }
+
+  bool MayBegin(const ShardNews& news, const Nodes& missing, Progress* progress) const {
+    progress->stage = state_.paused ? "paused" : "waits for its turn";
+    return !state_.paused && !IsBusy(news, missing);
+  }
+
+  bool CanTake(const ShardNews& news, const Nodes& missing, Progress* progress) const {
+    for (const NodeId node : missing) {
+      if (!reports_.IsAlive(node, now_)) {
+        progress->stuck = Name(node) + " does not answer (start it, or remove it)";
+        return false;
+      }
+      const NodeNews& there = *reports_.Of(node);
+      const std::uint64_t needed = news.data_bytes + options_.reserve_bytes;
+      if (there.room != storage::DiskRoom::kEnough || there.disk_free_bytes < needed) {
+        progress->stuck = "the disk of " + Name(node) + " has " + Mebibytes(there.disk_free_bytes) +
+                          " free, the move needs " + Mebibytes(needed) +
+                          " (free space there, or lower the node's weight)";
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool HaveCaughtUp(const ShardNews& news, const Nodes& fresh, Progress* progress) const {
+    for (const NodeId node : fresh) {
+      const FollowerNews* follower = news.Find(node);
+      if (follower != nullptr && follower->caught_up) continue;
+      progress->stage = "copying";
+      if (!reports_.IsAlive(node, now_)) {
+        progress->stuck = Name(node) + " does not answer (start it, or remove it)";
+      }
+      return false;
+    }
+    return true;
+  }
+
+  void ChangeVoters(ShardId shard, const Move& move, const ShardNews& news, const Nodes& fresh,
+                    Progress* progress) {
+    progress->stage = "changing the voters";
+    const Nodes healthy = reports_.HealthyVoters(news, now_);
+    Nodes healthy_then = fresh;
+    for (const NodeId node : healthy) {
+      if (Contains(move.to, node)) healthy_then.push_back(node);
+    }
+    const std::size_t wanted = std::min(healthy.size(), move.to.size());
+    if (healthy_then.size() < wanted || healthy_then.size() * 2 <= move.to.size()) {
+      progress->stuck = "of its new voters only " + std::to_string(healthy_then.size()) +
+                        " are healthy (bring the others back, or remove them)";
+      return;
+    }
+    if (!Contains(move.to, news.primary)) {
+      bool waits = false;
+      for (const NodeId node : move.to) {
+        if (!Contains(healthy, node)) continue;
+        waits = true;
+        if (!MayLead(node)) continue;
+        progress->stage = "handing the role over";
+        Give(shard, news, TransferTo{node});
+        return;
+      }
+      if (waits) {
+        progress->stuck =
+            "none of its new voters may lead now: they have just been started, are "
+            "being stopped, or their disks are full (it goes on when one may)";
+        return;
+      }
+      // Without any, the primary steps aside by itself when it is a member no more.
+    }
+    Give(shard, news, SetMembers{move.to, {}});
+  }
+
+  // Primaries.
+
+  void PreferPrimaries() {
+    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
+      const ShardId shard(i);
+      const ShardNews* news = reports_.Of(shard);
+      if (news == nullptr || news->changing || state_.map.moves.contains(shard)) continue;
+      const NodeId preferred = state_.map.PlaceOf(shard).front();
+      if (news->primary == preferred || !MayLead(preferred)) continue;
+      if (!Contains(reports_.HealthyVoters(*news, now_), preferred)) continue;
+      Give(shard, *news, TransferTo{preferred});
+    }
+  }
+
+  [[nodiscard]] bool MayLead(NodeId node) const {
+    const NodeNews* news = reports_.Of(node);
+    return news != nullptr && news->ready && !news->leaving &&
+           news->room == storage::DiskRoom::kEnough && now_ - news->since >= options_.settled_after;
+  }
+
+  template <typename What>
+  void Give(ShardId shard, const ShardNews& news, What what) {
+    steps_.orders.push_back({news.primary, shard, news.members.index, std::move(what)});
+  }
+
+  void Event(std::string what) { steps_.events.push_back(std::move(what)); }
+
+  const State& before_;
+  State state_;
+  const Reports& reports_;
+  const MonotonicTime since_;
+  const MonotonicTime now_;
+  const ReconcilerOptions& options_;
+  Steps steps_;
+  /// By node: moves that fill it or that its primaries feed.
+  std::map<NodeId, std::size_t> busy_;
+};
+
+}  // namespace
+
+bool HasBegun(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) {
+  if (news == nullptr) return false;
+  const Nodes& place = map.PlaceOf(shard);
+  if (news->changing || !IsSameSet(NodesOf(news->members.voters), place)) return true;
+  return std::ranges::any_of(news->members.learners, [&](const raft::Member& learner) {
+    return !Contains(place, learner.node);
+  });
+}
+
+Steps Reconcile(const State& state, const Reports& reports, MonotonicTime since, MonotonicTime now,
+                const ReconcilerOptions& options) {
+  return Round(state, reports, since, now, options).Run();
+}
+
+}  // namespace ringfort::meta

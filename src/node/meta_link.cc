@@ -1,0 +1,222 @@
+// This node and the meta group: the map that it takes over, the pulses that it answers, the orders
+// that it carries out, and the part of the meta group's primary where its replica leads.
+#include <utility>
+
+#include "node/node.h"
+#include "wire/map_codec.h"
+#include "wire/raft_codec.h"
+#include "wire/status_codec.h"
+
+namespace ringfort::node {
+namespace {
+
+constexpr Duration kSavePause = std::chrono::seconds(1);
+/// After so long without a pulse nobody is said to lead the meta group.
+constexpr Duration kPulseMax = std::chrono::seconds(3);
+constexpr std::size_t kStrangersMax = 4;
+
+}  // namespace
+
+std::unique_ptr<meta::MetaPrimary> Node::MakeMetaPrimary() {
+  return std::make_unique<meta::MetaPrimary>(
+      options_.meta,
+      meta::MetaPrimary::Doors{
+          .self = self_.node,
+          .control = doors_.loops.front(),
+          .wall = doors_.wall,
+          .submit =
+              [this](proto::Request request, meta::MetaPrimary::OnReply then) {
+                SubmitToMeta(std::move(request), std::move(then));
+              },
+          .send = [this](NodeId to, const proto::PeerMessage& message) { SendOrHear(to, message); },
+          .on_map = [this](const ring::ClusterMap& map) { TakeMap(map); },
+          .record = [this]() -> const proto::CreationRecord& { return identity_.record(); },
+          .first_map = [this] { return *map_.Get(); },
+          .log_line = doors_.log_line});
+}
+
+void Node::SubmitToMeta(proto::Request request, meta::MetaPrimary::OnReply then) {
+  const ShardId shard(shards_);
+  request.set_shard(shard.value());
+  ShardLoop& loop = LoopOf(shard);
+  auto submitted = std::make_shared<proto::Request>(std::move(request));
+  loop.loop()->Post([this, &loop, shard, submitted, then = std::move(then)] {
+    Reply reply = [this, then](proto::Response response) {
+      doors_.loops.front()->Post([then, response = std::move(response)] { then(response); });
+    };
+    replica::Replica* replica = loop.Find(shard);
+    if (replica == nullptr) {
+      proto::Response response;
+      wire::EncodeStatus(Status(Code::kNotPrimary, "this node is not in the meta group"),
+                         response.mutable_error());
+      reply(std::move(response));
+      return;
+    }
+    const auto left = std::chrono::milliseconds(submitted->timeout_ms());
+    replica->Submit({std::move(*submitted), std::move(reply), loop.Now() + left});
+  });
+}
+
+void Node::SendOrHear(NodeId to, const proto::PeerMessage& message) {
+  if (to != self_.node) {
+    doors_.transport->Send(to, env::Lane::kBulk, message.SerializeAsString());
+    return;
+  }
+  doors_.loops.front()->Post([this, message] {
+    if (!stopped_) OnMetaMessage(self_, message);
+  });
+}
+
+bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage& message) {
+  switch (message.body_case()) {
+    case proto::PeerMessage::kMetaPulse: OnPulse(from, message.meta_pulse()); return true;
+    case proto::PeerMessage::kNodeReport: meta_->OnReport(from, message.node_report()); return true;
+    case proto::PeerMessage::kShardOrder: OnOrder(message.shard_order()); return true;
+    case proto::PeerMessage::kMapQuestion: {
+      proto::PeerMessage answer;
+      proto::ClusterMap map;
+      wire::EncodeMap(*map_.Get(), &map);
+      answer.mutable_map_answer()->set_map(map.SerializeAsString());
+      SendOrHear(from.node, answer);
+      return true;
+    }
+    case proto::PeerMessage::kMapAnswer: {
+      proto::ClusterMap encoded;
+      if (!encoded.ParseFromString(message.map_answer().map())) {
+        Rubbish(from, "a cluster map that cannot be read");
+        return true;
+      }
+      auto map = wire::DecodeMap(encoded);
+      if (!map.ok() || map->cluster_id != cluster_id() || map->shards() != shards_) {
+        Rubbish(from, map.ok() ? "another cluster's map" : map.status().message());
+        return true;
+      }
+      TakeMap(*std::move(map));
+      return true;
+    }
+    default: return false;
+  }
+}
+
+// From a node that this node's map does not have: the map is old, and to ask for the new one takes
+// a link. Which cluster the sender is of, its hello has shown.
+void Node::OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
+  if (Term(pulse.term()) < meta_term_ || pulse.address().empty()) return;
+  if (MapVersion(pulse.map_version()) <= map_.Get()->version) return;
+  if (strangers_.size() >= kStrangersMax) strangers_.clear();
+  if (strangers_.insert_or_assign(from.node, pulse.address()).second) LinkPeers();
+  proto::PeerMessage question;
+  question.mutable_map_question();
+  SendOrHear(from.node, question);
+}
+
+void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
+  if (Term(pulse.term()) < meta_term_) return;  // It was replaced, and does not know yet.
+  meta_term_ = Term(pulse.term());
+  meta_primary_ = from.node;
+  pulsed_at_ = doors_.loops.front()->Now();
+  if (MapVersion(pulse.map_version()) > map_.Get()->version) {
+    proto::PeerMessage question;
+    question.mutable_map_question();
+    SendOrHear(from.node, question);
+  }
+  reporter_->Answer(from.node, pulse, [this, to = from.node](proto::NodeReport report) {
+    report.set_map_version(map_.Get()->version.value());
+    report.set_disk_room(static_cast<std::uint32_t>(room_.load()));
+    report.set_disk_free_bytes(free_bytes_);
+    report.set_leaving(leaving_ != nullptr);
+    report.set_clock_unix_ms(meta::UnixMilliseconds(*doors_.wall));
+    proto::PeerMessage message;
+    *message.mutable_node_report() = std::move(report);
+    SendOrHear(to, message);
+  });
+}
+
+void Node::OnOrder(const proto::ShardOrder& order) {
+  if (Term(order.meta_term()) < meta_term_ || order.shard() > shards_) return;
+  ShardLoop& loop = LoopOf(ShardId(order.shard()));
+  loop.loop()->Post([&loop, order] {
+    if (replica::Replica* replica = loop.Find(ShardId(order.shard()))) {
+      replica->Obey(order, loop.Now());
+    }
+  });
+}
+
+// The map.
+
+void Node::TakeMap(const ring::ClusterMap& map) {
+  if (map.cluster_id != cluster_id() || !map_.Take(map)) return;
+  LinkPeers();
+  if (!saving_map_) SaveMap();
+}
+
+void Node::LinkPeers() {
+  const MapHolder::Map map = map_.Get();
+  std::vector<env::PeerAddress> addresses;
+  std::vector<NodeId> nodes;
+  for (const ring::NodeInfo& node : map->nodes) {
+    if (node.id == self_.node || node.state == ring::NodeState::kGone) continue;
+    addresses.push_back({node.id, node.address});
+    nodes.push_back(node.id);
+    strangers_.erase(node.id);
+  }
+  for (const auto& [node, address] : strangers_) addresses.push_back({node, address});
+  doors_.transport->SetPeers(std::move(addresses));
+  if (liveness_ != nullptr) liveness_->SetPeers(nodes);
+}
+
+// One after the other, and not every map of a busy hour: one that was not saved is asked for again.
+void Node::SaveMap() {
+  saving_map_ = true;
+  doors_.loops.front()->RunAt(doors_.loops.front()->Now() + kSavePause, [this] {
+    if (stopped_) return;
+    const MapHolder::Map map = map_.Get();
+    wire::EncodeMap(*map, identity_.mutable_map());
+    doors_.pool->Post([this, map, bytes = identity_.SerializeAsString()] {
+      const Status status = doors_.identity->Save(bytes);
+      doors_.loops.front()->Post([this, map, status] {
+        saving_map_ = false;
+        if (!status.ok()) {
+          doors_.on_fatal(status);
+        } else if (map->version < map_.Get()->version) {
+          SaveMap();
+        }
+      });
+    });
+  });
+}
+
+// Operators.
+
+void Node::HandleMeta(proto::MetaRequest request, Reply reply) {
+  auto asked = std::make_shared<proto::MetaRequest>(std::move(request));
+  doors_.loops.front()->Post([this, asked, reply = std::move(reply)] {
+    proto::Response response;
+    if (!stopped_ && meta_->leads()) {
+      meta_->Handle(std::move(*asked), [reply](Result<proto::MetaReply> answer) {
+        proto::Response answered;
+        if (answer.ok()) {
+          *answered.mutable_meta() = *std::move(answer);
+        } else {
+          wire::EncodeStatus(answer.status(), answered.mutable_error());
+        }
+        reply(std::move(answered));
+      });
+      return;
+    }
+    const bool known = pulsed_at_ != kNever && doors_.loops.front()->Now() - pulsed_at_ < kPulseMax;
+    if (known && meta_primary_ != self_.node) {
+      wire::EncodeStatus(Status(Code::kNotPrimary, "this node does not lead the meta group"),
+                         response.mutable_error());
+      response.mutable_error()->set_primary_hint(meta_primary_.value());
+    } else {
+      wire::EncodeStatus(Status(Code::kUnavailable,
+                                "the meta group has no primary that this node knows (a majority of "
+                                "its nodes must run; try again)"),
+                         response.mutable_error());
+    }
+    reply(std::move(response));
+  });
+}
+
+}  // namespace ringfort::node

@@ -1,0 +1,220 @@
+// What doctor finds: each trouble alone in a cluster that is well otherwise (issue 4, item 5).
+#include "tools/ctl/findings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/ctl/survey_samples.h"
+
+namespace ringfort::ctl {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using survey::SampleMap;
+using survey::SampleMoves;
+using survey::SampleReports;
+using survey::SampleState;
+using ::testing::HasSubstr;
+
+/// The sample, to be spoiled.
+struct Sample {
+  ClusterView map = SampleMap();
+  std::vector<survey::NodeReport> reports = SampleReports();
+  ClusterStateView state = SampleState();
+
+  [[nodiscard]] std::vector<Finding> Diagnosed() const {
+    return Diagnose({survey::SumUp(map, reports), state, state.map_version});
+  }
+  void TakeDown(std::uint32_t node) {
+    reports[node - 1].status.reset();
+    reports[node - 1].down_reason = "it refused the connection";
+    state.nodes[node - 1].alive = false;
+    for (ShardSummaryView& shard : state.shards) {
+      std::erase(shard.healthy_voters, node);
+      if (shard.primary == node) shard.primary = 0;
+    }
+  }
+};
+
+void ExpectOne(const Sample& sample, Severity severity, const std::string& what,
+               const std::string& why) {
+  const std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_EQ(findings.size(), 1U) << "of " << what;
+  EXPECT_EQ(findings[0].severity, severity);
+  EXPECT_EQ(findings[0].what, what);
+  EXPECT_THAT(findings[0].why, HasSubstr(why));
+  EXPECT_NE(findings[0].what_to_do, "");
+}
+
+/// Whether one of the findings has this for its `what`.
+bool Finds(const std::vector<Finding>& findings, Severity severity, const std::string& what) {
+  for (const Finding& finding : findings) {
+    if (finding.severity == severity && finding.what == what) return true;
+  }
+  return false;
+}
+
+TEST(Findings, NoneInAClusterThatIsWell) {
+  EXPECT_TRUE(Sample().Diagnosed().empty());
+}
+
+TEST(Findings, ANodeThatIsDownLeavesShardsOnTheEdge) {
+  Sample sample;
+  sample.TakeDown(3);
+  sample.state.nodes[2].repair_in = seconds(250);
+  const std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].what, "node 3 is down");
+  EXPECT_EQ(findings[0].why,
+            "it refused the connection; its 5 replicas are rebuilt on others in 4m10s");
+  EXPECT_EQ(findings[1].what, "shards 0, 1, 2, 3, meta are one failure from losing the majority");
+  // Repair that is due and has no place to go.
+  sample.state.nodes[2].repair_in = milliseconds(0);
+  EXPECT_THAT(sample.Diagnosed()[0].why, HasSubstr("5 replicas of it wait for a place on others"));
+}
+
+TEST(Findings, TwoOfThreeDownIsCriticalAndComesFirst) {
+  Sample sample;
+  sample.TakeDown(2);
+  sample.TakeDown(3);
+  const std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_EQ(findings.size(), 3U);
+  EXPECT_EQ(findings[0].severity, Severity::kCritical);
+  EXPECT_EQ(findings[0].what, "shards 0, 1, 2, 3, meta without a majority");
+}
+
+TEST(Findings, WithoutTheMetaGroupTheNodesThemselvesTell) {
+  Sample sample;
+  sample.reports[1].status.reset();
+  sample.reports[2].status.reset();
+  const Result<ClusterStateView> no_state = Status(Code::kUnavailable, "no node could answer");
+  const std::vector<Finding> findings =
+      Diagnose({survey::SumUp(sample.map, sample.reports), no_state, 0});
+  EXPECT_TRUE(Finds(findings, Severity::kCritical, "the meta group does not answer"));
+  EXPECT_TRUE(Finds(findings, Severity::kCritical, "shards 0, 1, 2, 3 without a majority"));
+  EXPECT_TRUE(Finds(findings, Severity::kWarning, "node 2 is down"));
+}
+
+TEST(Findings, AShardWithoutAPrimary) {
+  Sample sample;
+  sample.reports[1].status->replicas[1].serving = false;
+  ExpectOne(sample, Severity::kCritical, "shard 1 without a primary", "has not elected one");
+  Sample meta;
+  meta.state.shards[4].primary = 0;
+  ExpectOne(meta, Severity::kCritical, "shard meta without a primary", "has not elected one");
+}
+
+// Two replicas wanted are two voters that both must be up: by the operator's choice.
+TEST(Findings, FewReplicasByChoiceAreNoTrouble) {
+  Sample sample;
+  sample.state.replicas = 2;
+  for (ShardSummaryView& shard : sample.state.shards) shard.voters = shard.healthy_voters = {1, 2};
+  EXPECT_TRUE(sample.Diagnosed().empty());
+}
+
+TEST(Findings, StuckMovesByTheirReason) {
+  Sample sample;
+  sample.state.moves = SampleMoves();
+  for (MoveView& move : sample.state.moves) move.stuck = "node 4 has no room";
+  ExpectOne(sample, Severity::kWarning, "the move of shards 1, 2 is stuck", "node 4 has no room");
+}
+
+TEST(Findings, MovesAreANoteAndPausedOnesAreNot) {
+  Sample sample;
+  sample.state.moves = SampleMoves();
+  ExpectOne(sample, Severity::kNote, "2 shards on the move", "20.0 MB are left to copy");
+  sample.state.paused = true;
+  ExpectOne(sample, Severity::kWarning, "moves are paused and 1 wait", "somebody");
+  sample.state.moves.clear();
+  EXPECT_TRUE(sample.Diagnosed().empty()) << "nothing waits";
+}
+
+TEST(Findings, ReplicasUnsureOrSetAside) {
+  Sample sample;
+  sample.reports[1].status->replicas[0].unsure = true;
+  ExpectOne(sample, Severity::kWarning, "node 2 is unsure of its replica of shard 0", "crash");
+  Sample damaged;
+  damaged.reports[0].status->counters = {{"replicas_set_aside", 2}, {"requests", 9}};
+  ExpectOne(damaged, Severity::kWarning, "node 1 has set aside 2 replicas", "damaged");
+}
+
+TEST(Findings, ANodeThatWaits) {
+  Sample sample;
+  sample.reports[0].status->waiting_for = "node 2 to answer (start it)";
+  ExpectOne(sample, Severity::kWarning, "node 1 does not serve yet", "node 2 to answer");
+}
+
+TEST(Findings, FullDisks) {
+  Sample sample;
+  sample.reports[0].status->disk_room = DiskRoom::kFull;
+  ExpectOne(sample, Severity::kCritical, "the disk of node 1 is full", "refuses puts");
+  sample.reports[0].status->disk_room = DiskRoom::kExhausted;
+  ExpectOne(sample, Severity::kCritical, "the disk of node 1 is exhausted", "all writes");
+}
+
+TEST(Findings, TwoReplicasInAZoneOnlyWhileAnotherHasRoom) {
+  Sample sample;
+  sample.map.nodes.push_back({4, "10.0.0.4:71", "a", 1});
+  sample.reports.push_back({sample.map.nodes[3], survey::SampleStatus(4), ""});
+  sample.map.shards[2].moving_to = {1, 2, 4};
+  ExpectOne(sample, Severity::kWarning, "shard 2 has two replicas in one zone", "another zone");
+  // Where no other zone has a node, it cannot be helped.
+  Sample two_zones;
+  two_zones.map.nodes[2].zone = "a";
+  EXPECT_TRUE(two_zones.Diagnosed().empty());
+}
+
+TEST(Findings, VersionsThatDiffer) {
+  Sample sample;
+  for (survey::NodeReport& report : sample.reports) report.status->version = "1.0.0";
+  sample.reports[2].status->version = "1.1.0";
+  ExpectOne(sample, Severity::kWarning, "the nodes run different versions",
+            "1.0.0 on node 1, 2; 1.1.0 on node 3");
+}
+
+TEST(Findings, OldMapsAndWrongClocks) {
+  Sample sample;
+  sample.state.nodes[1].map_version = 4;
+  ExpectOne(sample, Severity::kWarning, "node 2 has an old map", "version 4, and the newest is 5");
+  const std::vector<Finding> just_changed =
+      Diagnose({survey::SumUp(sample.map, sample.reports), sample.state, /*known_map_version=*/4});
+  EXPECT_TRUE(just_changed.empty()) << "it has not had time to learn the newest";
+  Sample clocks;
+  clocks.state.nodes[2].clock_ahead = milliseconds(-2500);
+  ExpectOne(clocks, Severity::kWarning, "the clock of node 3 is wrong", "2.5 s behind");
+  clocks.state.nodes[2].clock_ahead = milliseconds(900);
+  EXPECT_TRUE(clocks.Diagnosed().empty());
+}
+
+TEST(Findings, FewerNodesThanReplicas) {
+  Sample sample;
+  sample.state.nodes[2].node.state = NodeState::kJoining;
+  ExpectOne(sample, Severity::kWarning, "fewer nodes than replicas", "2 active nodes for 3");
+}
+
+TEST(Findings, ADrainedNodeMayGo) {
+  Sample sample;
+  sample.state.replicas = 2;
+  sample.state.nodes[2].node.state = NodeState::kDraining;
+  EXPECT_TRUE(sample.Diagnosed().empty()) << "it still holds replicas";
+  sample.state.nodes[2].replicas = sample.state.nodes[2].replicas_planned = 0;
+  ExpectOne(sample, Severity::kNote, "node 3 is drained", "holds nothing");
+}
+
+TEST(Findings, ANodeThatOnlyTheMetaGroupDoesNotHear) {
+  Sample sample;
+  sample.state.nodes[1].alive = false;
+  sample.state.nodes[1].silent = seconds(12);
+  ExpectOne(sample, Severity::kWarning, "node 2 does not report to the meta group", "12.0 s");
+}
+
+TEST(Findings, ANodeThatOnlyWeDoNotReach) {
+  Sample sample;
+  sample.reports[2].status.reset();
+  sample.reports[2].down_reason = "no route";
+  ExpectOne(sample, Severity::kWarning, "node 3 is down", "the other nodes reach it");
+}
+
+}  // namespace
+}  // namespace ringfort::ctl

@@ -1,0 +1,181 @@
+#include "meta/changes.h"
+
+#include <gtest/gtest.h>
+
+#include "ring/placement.h"
+#include "wire/id_codec.h"
+
+namespace ringfort::meta {
+namespace {
+
+constexpr Incarnation kDirectory{7, 8};
+
+State Three(std::uint32_t replicas = 3) {
+  ring::ClusterConfig config;
+  config.cluster_name = "test";
+  config.shards = 8;
+  config.replicas = replicas;
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    config.nodes.push_back(
+        {NodeId(i), "host-" + std::to_string(i) + ":1", "zone-" + std::to_string(i), 1});
+  }
+  State state;
+  state.map = ring::FirstMap(config, ClusterId{1, 2});
+  return state;
+}
+
+proto::JoinCluster Fourth() {
+  proto::JoinCluster join;
+  join.set_node(4);
+  join.set_address("host-4:7101");
+  join.set_weight(1);
+  join.set_incarnation(wire::EncodeId(kDirectory));
+  return join;
+}
+
+proto::ChangeNode For(std::uint32_t node, proto::ChangeNode::Kind kind) {
+  proto::ChangeNode change;
+  change.set_node(node);
+  change.set_kind(kind);
+  return change;
+}
+
+std::string Refusal(const Result<Change>& change, Code code = Code::kInvalidArgument) {
+  EXPECT_FALSE(change.ok());
+  if (change.ok()) return "";
+  EXPECT_EQ(change.status().code(), code) << change.status().ToString();
+  return change.status().message();
+}
+
+TEST(ChangesTest, ANodeJoins) {
+  const State before = Three();
+  auto change = Join(before, Fourth(), false);
+  ASSERT_TRUE(change.ok()) << change.status().ToString();
+  const ring::NodeInfo* node = change->next.map.FindNode(NodeId(4));
+  ASSERT_NE(node, nullptr);
+  EXPECT_EQ(node->state, ring::NodeState::kJoining);
+  EXPECT_EQ(node->zone, "node-4") << "a zone of its own";
+  EXPECT_EQ(change->next.map.version, before.map.version + 1);
+  EXPECT_TRUE(ring::CheckMap(change->next.map).ok());
+}
+
+TEST(ChangesTest, ToJoinAgainChangesNothing) {
+  const State joined = Join(Three(), Fourth(), false)->next;
+  auto again = Join(joined, Fourth(), false);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(again->next, joined);
+  EXPECT_EQ(again->event, "");
+}
+
+TEST(ChangesTest, ANodeThatMovedSaysItsNewAddress) {
+  const State joined = Join(Three(), Fourth(), false)->next;
+  proto::JoinCluster join = Fourth();
+  join.set_address("elsewhere:7101");
+  EXPECT_EQ(Join(joined, join, false)->next.map.FindNode(NodeId(4))->address, "elsewhere:7101");
+}
+
+TEST(ChangesTest, WhoMayNotJoinIsToldWhy) {
+  const State state = Join(Three(), Fourth(), false)->next;
+  proto::JoinCluster join = Fourth();
+  join.set_incarnation(wire::EncodeId(Incarnation{9, 9}));
+  EXPECT_NE(Refusal(Join(state, join, false)).find("another data directory"), std::string::npos);
+  join = Fourth();
+  join.set_node(5);
+  EXPECT_NE(Refusal(Join(state, join, false)).find("the address of node 4"), std::string::npos);
+  join.set_address("nowhere");
+  EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos);
+  join.set_address("host-5:0");
+  EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos);
+  join.set_address("host-5:7101");
+  join.set_zone("a b");
+  EXPECT_NE(Refusal(Join(state, join, false)).find("zone"), std::string::npos);
+  join.set_zone("");
+  join.set_weight(0);
+  EXPECT_NE(Refusal(Join(state, join, false)).find("weight"), std::string::npos);
+  join.set_weight(1);
+  join.set_node(0);
+  EXPECT_NE(Refusal(Join(state, join, false)).find("id 0"), std::string::npos);
+}
+
+TEST(ChangesTest, ADeadNodeMayBeginAnew) {
+  State state = Join(Three(), Fourth(), false)->next;
+  state.map.nodes.back().state = ring::NodeState::kActive;
+  proto::JoinCluster join = Fourth();
+  join.set_incarnation(wire::EncodeId(Incarnation{9, 9}));
+  auto change = Join(state, join, true);
+  ASSERT_TRUE(change.ok()) << change.status().ToString();
+  EXPECT_EQ(change->next.map.nodes.back().incarnation, (Incarnation{9, 9}));
+  EXPECT_EQ(change->next.map.nodes.back().state, ring::NodeState::kActive);
+}
+
+TEST(ChangesTest, TheIdOfANodeThatIsGoneMayJoinAgain) {
+  State state = Join(Three(), Fourth(), false)->next;
+  state.map.nodes.back().state = ring::NodeState::kGone;
+  proto::JoinCluster join = Fourth();
+  join.set_incarnation(wire::EncodeId(Incarnation{9, 9}));
+  auto change = Join(state, join, false);
+  ASSERT_TRUE(change.ok()) << change.status().ToString();
+  EXPECT_EQ(change->next.map.nodes.back().state, ring::NodeState::kJoining);
+  EXPECT_EQ(change->next.map.nodes.size(), 4U);
+}
+
+TEST(ChangesTest, CopiesAreNotTakenAwayUnasked) {
+  for (const auto kind : {proto::ChangeNode::DRAIN, proto::ChangeNode::REMOVE}) {
+    proto::ChangeNode change = For(1, kind);
+    EXPECT_NE(
+        Refusal(ChangeNode(Three(), change), Code::kConditionFailed).find("--accept-fewer-copies"),
+        std::string::npos);
+    change.set_accept_fewer_copies(true);
+    auto accepted = ChangeNode(Three(), change);
+    ASSERT_TRUE(accepted.ok()) << accepted.status().ToString();
+    for (std::uint32_t shard = 0; shard < 8; ++shard) {
+      EXPECT_EQ(accepted->next.map.TargetOf(ShardId(shard)).size(), 2U);
+    }
+  }
+}
+
+TEST(ChangesTest, TheLastNodeStays) {
+  State state = Three(1);
+  state.map.nodes[0].state = ring::NodeState::kDraining;
+  state.map.nodes[1].state = ring::NodeState::kDraining;
+  proto::ChangeNode change = For(3, proto::ChangeNode::REMOVE);
+  change.set_accept_fewer_copies(true);
+  EXPECT_NE(Refusal(ChangeNode(state, change)).find("last node"), std::string::npos);
+}
+
+TEST(ChangesTest, WhatMakesNoSenseIsRefused) {
+  const State state = Three();
+  EXPECT_NE(Refusal(ChangeNode(state, For(9, proto::ChangeNode::DRAIN))).find("no node 9"),
+            std::string::npos);
+  EXPECT_NE(
+      Refusal(ChangeNode(state, For(1, proto::ChangeNode::UNDRAIN))).find("not being drained"),
+      std::string::npos);
+  proto::ChangeNode change = For(1, proto::ChangeNode::REPLACE);
+  for (const std::uint32_t replacement : {0U, 1U, 9U}) {
+    change.set_replacement(replacement);
+    EXPECT_NE(Refusal(ChangeNode(state, change)).find("cannot take the place"), std::string::npos);
+  }
+  change = For(1, proto::ChangeNode::SET_WEIGHT);
+  change.set_weight(1001);
+  EXPECT_NE(Refusal(ChangeNode(state, change)).find("weight"), std::string::npos);
+  change = For(1, proto::ChangeNode::SET_ZONE);
+  change.set_zone("a zone");
+  EXPECT_NE(Refusal(ChangeNode(state, change)).find("zone"), std::string::npos);
+}
+
+TEST(ChangesTest, CancelledMovesThatHaveBegunGoBack) {
+  State state = Three(1);
+  state.map.moves[ShardId(0)] = {{NodeId(2)}, ring::MoveCause::kBalance};
+  state.map.moves[ShardId(1)] = {{NodeId(2)}, ring::MoveCause::kBalance};
+  state.map.moves[ShardId(2)] = {{NodeId(2)}, ring::MoveCause::kRepair};
+  auto change =
+      Rebalance(state, proto::Rebalance::CANCEL, [](ShardId shard) { return shard == ShardId(1); });
+  ASSERT_TRUE(change.ok());
+  const auto& moves = change->next.map.moves;
+  EXPECT_FALSE(moves.contains(ShardId(0)));
+  EXPECT_EQ(moves.at(ShardId(1)).to, state.map.placement[1]);
+  EXPECT_EQ(moves.at(ShardId(2)).to, std::vector{NodeId(2)}) << "a repair is not cancelled";
+}
+
+}  // namespace
+}  // namespace ringfort::meta

@@ -1,0 +1,188 @@
+// The reconciler's steps on clusters that obey.
+#include "meta/reconciler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/meta/pretend_cluster.h"
+
+namespace ringfort::meta {
+namespace {
+
+using proto::ChangeNode;
+
+class ReconcilerTest : public testing::Test {
+ protected:
+  static void Run(PretendCluster* cluster, std::chrono::seconds time) {
+    for (const MonotonicTime end = cluster->now + time; cluster->now < end;) cluster->Step();
+  }
+  static const ring::NodeInfo& Node(const PretendCluster& cluster, NodeId id) {
+    return *cluster.state.map.FindNode(id);
+  }
+  static void ExpectNothingWrong(const PretendCluster& cluster) {
+    EXPECT_TRUE(cluster.wrong.empty()) << cluster.wrong.front();
+  }
+};
+
+TEST_F(ReconcilerTest, ANewClusterHasNothingToDo) {
+  PretendCluster cluster(3, 8, 3, 1);
+  EXPECT_TRUE(cluster.Settle(20));
+  EXPECT_EQ(cluster.state.map.version, ring::kFirstMapVersion);
+}
+
+TEST_F(ReconcilerTest, ANodeThatJoinsGetsItsShare) {
+  PretendCluster cluster(3, 16, 3, 1);
+  const NodeId fourth = cluster.Join();
+  EXPECT_EQ(Node(cluster, fourth).state, ring::NodeState::kJoining);
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(Node(cluster, fourth).state, ring::NodeState::kActive);
+  EXPECT_EQ(cluster.ReplicasOn(fourth), 12U);
+  ExpectNothingWrong(cluster);
+}
+
+TEST_F(ReconcilerTest, TheMetaGroupGrowsToFive) {
+  PretendCluster cluster(3, 4, 3, 1);
+  cluster.Join();
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.state.map.meta.size(), 3U) << "four voters bear no more than three";
+  cluster.Join();
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.state.map.meta.size(), 5U);
+}
+
+TEST_F(ReconcilerTest, AtMostSoManyMovesFillANode) {
+  PretendCluster cluster(3, 32, 3, 1);
+  const NodeId fourth = cluster.Join();
+  for (int i = 0; i < 3000 && !cluster.settled(); ++i) {
+    cluster.Step();
+    std::size_t learners = 0;
+    for (const auto& shard : cluster.shards) {
+      learners += static_cast<std::size_t>(
+          std::ranges::count(shard.members.learners, fourth, &raft::Member::node));
+    }
+    ASSERT_LE(learners, cluster.options.moves_per_node);
+  }
+  EXPECT_TRUE(cluster.settled());
+}
+
+TEST_F(ReconcilerTest, ADrainedNodeIsEmptiedAndStays) {
+  PretendCluster cluster(4, 16, 3, 1);
+  ASSERT_TRUE(cluster.Change(ChangeNode::DRAIN, NodeId(2)).ok());
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.ReplicasOn(NodeId(2)), 0U);
+  EXPECT_EQ(Node(cluster, NodeId(2)).state, ring::NodeState::kDraining);
+  ASSERT_TRUE(cluster.Change(ChangeNode::UNDRAIN, NodeId(2)).ok());
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_GE(cluster.ReplicasOn(NodeId(2)), 12U);
+  ExpectNothingWrong(cluster);
+}
+
+TEST_F(ReconcilerTest, ARemovedNodeIsGoneOnceItIsEmpty) {
+  PretendCluster cluster(4, 16, 3, 1);
+  ASSERT_TRUE(cluster.Change(ChangeNode::REMOVE, NodeId(1)).ok());
+  while (cluster.ReplicasOn(NodeId(1)) > 0) {
+    cluster.Step();
+    ASSERT_NE(Node(cluster, NodeId(1)).state, ring::NodeState::kGone);
+  }
+  ASSERT_TRUE(cluster.Settle());
+  Run(&cluster, std::chrono::seconds(2));
+  EXPECT_EQ(Node(cluster, NodeId(1)).state, ring::NodeState::kGone);
+  ExpectNothingWrong(cluster);
+}
+
+TEST_F(ReconcilerTest, AReplacementGetsWhatTheOtherHeld) {
+  PretendCluster cluster(3, 16, 3, 1);
+  cluster.options.moves_per_node = 0;  // Nothing moves before the replacement is known.
+  const NodeId fourth = cluster.Join();
+  Run(&cluster, std::chrono::seconds(2));
+  cluster.options.moves_per_node = 2;
+  ASSERT_TRUE(cluster.Change(ChangeNode::REPLACE, NodeId(3), fourth).ok());
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.ReplicasOn(fourth), 17U) << "and the meta group's";
+  EXPECT_EQ(cluster.ReplicasOn(NodeId(3)), 0U);
+  ExpectNothingWrong(cluster);
+}
+
+TEST_F(ReconcilerTest, ADeadNodeIsReplacedOnceItsTimeIsOver) {
+  PretendCluster cluster(4, 16, 3, 1);
+  cluster.Kill(NodeId(4));
+  Run(&cluster, std::chrono::seconds(25));
+  EXPECT_TRUE(cluster.state.map.moves.empty());
+  Run(&cluster, std::chrono::seconds(10));
+  EXPECT_TRUE(Node(cluster, NodeId(4)).lost);
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.ReplicasOn(NodeId(4)), 0U);
+  cluster.Start(NodeId(4));
+  ASSERT_TRUE(cluster.Settle());
+  Run(&cluster, std::chrono::seconds(5));
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(cluster.ReplicasOn(NodeId(4)), 12U);
+  ExpectNothingWrong(cluster);
+}
+
+// protocols 6: repair_after runs anew after an election of the meta group.
+TEST_F(ReconcilerTest, TheTimeOfADeadNodeBeginsAnewWithAnotherPrimary) {
+  PretendCluster cluster(4, 4, 3, 1);
+  cluster.Kill(NodeId(4));
+  Run(&cluster, std::chrono::seconds(25));
+  cluster.ReplaceMetaPrimary();
+  Run(&cluster, std::chrono::seconds(25));
+  EXPECT_FALSE(Node(cluster, NodeId(4)).lost);
+  Run(&cluster, std::chrono::seconds(10));
+  EXPECT_TRUE(Node(cluster, NodeId(4)).lost);
+}
+
+TEST_F(ReconcilerTest, ADeadNodeKeepsItsPlaceWhereNobodyCanTakeIt) {
+  PretendCluster cluster(3, 8, 3, 1);
+  cluster.Kill(NodeId(3));
+  Run(&cluster, std::chrono::seconds(60));
+  EXPECT_TRUE(Node(cluster, NodeId(3)).lost);
+  for (const auto& shard : cluster.shards) EXPECT_EQ(shard.members.voters.size(), 3U);
+  ExpectNothingWrong(cluster);
+}
+
+TEST_F(ReconcilerTest, NothingBeginsWhilePaused) {
+  PretendCluster cluster(3, 8, 3, 1);
+  cluster.state.paused = true;
+  cluster.Join();
+  Run(&cluster, std::chrono::seconds(30));
+  EXPECT_FALSE(cluster.state.map.moves.empty());
+  for (const auto& shard : cluster.shards) EXPECT_EQ(shard.learners_made, 0U);
+  cluster.state.paused = false;
+  EXPECT_TRUE(cluster.Settle());
+}
+
+TEST_F(ReconcilerTest, AMoveToADeadNodeSaysWhyItDoesNotGoOn) {
+  PretendCluster cluster(3, 8, 3, 1);
+  const NodeId fourth = cluster.Join();
+  Run(&cluster, std::chrono::seconds(1));
+  cluster.Kill(fourth);
+  Run(&cluster, std::chrono::seconds(10));
+  ASSERT_FALSE(cluster.last.moves.empty());
+  bool said = false;
+  for (const auto& [shard, progress] : cluster.last.moves) {
+    said = said || progress.stuck.find("node 4 does not answer") != std::string::npos;
+  }
+  EXPECT_TRUE(said);
+  ExpectNothingWrong(cluster);
+}
+
+// An order that is carried out after its move was cancelled leaves a learner behind.
+TEST_F(ReconcilerTest, AStrayMemberMovesBack) {
+  PretendCluster cluster(4, 4, 3, 1);
+  auto& shard = cluster.shards[0];
+  NodeId other(1);
+  while (std::ranges::find(shard.members.voters, other, &raft::Member::node) !=
+         shard.members.voters.end()) {
+    ++other;
+  }
+  shard.members.learners.push_back(
+      {++shard.members.newest_id, other, cluster.nodes[other].incarnation});
+  ++shard.members.index;
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_TRUE(shard.members.learners.empty());
+}
+
+}  // namespace
+}  // namespace ringfort::meta

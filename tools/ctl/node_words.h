@@ -1,0 +1,18 @@
+// Words of a command line that name nodes and shards. Wrong ones are kInvalidArgument.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ringfort/status.h"
+
+namespace ringfort::ctl {
+
+/// A node's id, from 1.
+Result<std::uint32_t> NodeWord(const std::string& word);
+/// From 1.
+Result<std::uint32_t> WeightWord(const std::string& word);
+/// A shard's number below `shard_count`, or "meta": `shard_count` itself.
+Result<std::uint32_t> ShardWord(const std::string& word, std::uint32_t shard_count);
+
+}  // namespace ringfort::ctl

@@ -1,0 +1,38 @@
+// A terminal's screen that is drawn again and again, and given back as it was.
+#pragma once
+
+#include <signal.h>
+
+#include <chrono>
+#include <cstddef>
+#include <ostream>
+#include <string>
+
+namespace ringfort::ctl {
+
+/// One at a time in a process. While it lives, an interrupt (Ctrl-C) or a polite kill ends Wait
+/// instead of the process.
+class Screen {
+ public:
+  /// `out` is a terminal, and standard output.
+  explicit Screen(std::ostream& out);
+  ~Screen();
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  /// In the place of what was drawn before; what does not fit the terminal is cut.
+  void Draw(const std::string& text);
+  /// False once an interrupt has come.
+  bool Wait(std::chrono::milliseconds interval);
+
+ private:
+  std::ostream& out_;
+  struct sigaction before_interrupt_ {};
+  struct sigaction before_terminate_ {};
+};
+
+/// The text's first `rows` lines, each cut to `columns` and written over the one that stands there,
+/// in ANSI escapes.
+std::string FrameOf(const std::string& text, std::size_t rows, std::size_t columns);
+
+}  // namespace ringfort::ctl
