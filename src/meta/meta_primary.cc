@@ -22,6 +22,8 @@ constexpr std::size_t kWhoMax = 128;
 // A round that is later than this was held up.
 constexpr Duration kTickMax = std::chrono::seconds(3);
 constexpr Duration kWritePause = std::chrono::seconds(5);
+// Who lives has reported to a new primary by then.
+constexpr Duration kFirstReports = std::chrono::seconds(3);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 constexpr Duration kRetryMost = std::chrono::seconds(60);
 // Roles that are handed over in one round.
@@ -30,7 +32,9 @@ constexpr std::size_t kTransfersMax = 4;
 constexpr Duration kDeadForSure = std::chrono::seconds(5);
 
 Status NotReady() {
-  return {Code::kUnavailable, "the meta group has a new primary, which reads the map (try again)"};
+  return {Code::kUnavailable,
+          "the meta group has a new primary, which still reads the map and hears the nodes (try "
+          "again)"};
 }
 
 // At most so many bytes, and no half of a character of UTF-8.
@@ -88,7 +92,7 @@ void MetaPrimary::Tick() {
     if (!writing_ && now >= write_at_) Reconcile();
   }
   const bool idle = state_ != nullptr && steps_.orders.empty() && !steps_.next &&
-                    state_->map.moves.empty() && AllAreHeard();
+                    state_->map.moves.empty() && AllAreHeard() && !SomebodyJoins();
   doors_.control->RunAt(doors_.control->Now() + (idle ? options_.idle_pace : options_.pace),
                         [this] { Tick(); });
 }
@@ -120,9 +124,13 @@ void MetaPrimary::Pulse() {
 
 bool MetaPrimary::AllAreHeard() const {
   return std::ranges::all_of(state_->map.nodes, [this](const ring::NodeInfo& node) {
-    if (node.state == ring::NodeState::kGone || node.lost) return true;
-    return reports_.Of(node.id) != nullptr && node.state != ring::NodeState::kJoining;
+    return node.state == ring::NodeState::kGone || node.lost || reports_.Of(node.id) != nullptr;
   });
+}
+
+bool MetaPrimary::SomebodyJoins() const {
+  return std::ranges::find(state_->map.nodes, ring::NodeState::kJoining, &ring::NodeInfo::state) !=
+         state_->map.nodes.end();
 }
 
 void MetaPrimary::OnReport(const env::PeerIdentity& from, const proto::NodeReport& report) {
@@ -303,6 +311,10 @@ void MetaPrimary::Run(Task task) {
   bool dry_run = false;
   switch (request.body_case()) {
     case proto::MetaRequest::kGetState: {
+      // What it has not heard yet would look as if it were dead.
+      if (!AllAreHeard() && doors_.control->Now() - since_ < kFirstReports) {
+        return answer(NotReady());
+      }
       proto::MetaReply reply;
       FillState(*state_, reports_, steps_, doors_.self, since_, doors_.control->Now(),
                 options_.reconciler.repair_after, reply.mutable_state());

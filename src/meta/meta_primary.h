@@ -89,8 +89,9 @@ class MetaPrimary {
 
   void Tick();
   void Pulse();
-  /// Every node is taken in, and has reported.
+  /// Every node has reported, but those that are gone or lost.
   [[nodiscard]] bool AllAreHeard() const;
+  [[nodiscard]] bool SomebodyJoins() const;
   void Reconcile();
   void EvenOutLoad();
   void GiveOrders();
