@@ -4,12 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/check.h"
-#include "meta/changes.h"
 #include "meta/plan.h"
-#include "meta/summary.h"
 #include "wire/id_codec.h"
-#include "wire/map_codec.h"
 #include "wire/status_codec.h"
 
 namespace ringfort::meta {
@@ -17,32 +13,13 @@ namespace {
 
 constexpr std::uint32_t kPageEntries = 4096;
 constexpr std::uint32_t kTimeoutMs = 5000;
-constexpr std::size_t kTasksMax = 64;
-constexpr std::size_t kWhoMax = 128;
 // A round that is later than this was held up.
 constexpr Duration kTickMax = std::chrono::seconds(3);
 constexpr Duration kWritePause = std::chrono::seconds(5);
-// Who lives has reported to a new primary by then.
-constexpr Duration kFirstReports = std::chrono::seconds(3);
 constexpr Duration kRetryFirst = std::chrono::seconds(1);
 constexpr Duration kRetryMost = std::chrono::seconds(60);
 // Roles that are handed over in one round.
 constexpr std::size_t kTransfersMax = 4;
-// After so long without a report another directory may take a node's place.
-constexpr Duration kDeadForSure = std::chrono::seconds(5);
-
-Status NotReady() {
-  return {Code::kUnavailable,
-          "the meta group has a new primary, which still reads the map and hears the nodes (try "
-          "again)"};
-}
-
-// At most so many bytes, and no half of a character of UTF-8.
-void CutText(std::size_t most, std::string* text) {
-  if (text->size() <= most) return;
-  while (most > 0 && (static_cast<unsigned char>((*text)[most]) & 0xc0) == 0x80) --most;
-  text->resize(most);
-}
 
 }  // namespace
 
@@ -54,6 +31,12 @@ std::uint64_t UnixMilliseconds(const env::WallClock& wall) {
 
 MetaPrimary::MetaPrimary(MetaOptions options, Doors doors)
     : options_(options), doors_(std::move(doors)) {}
+
+Status MetaPrimary::NotReady() {
+  return {Code::kUnavailable,
+          "the meta group has a new primary, which still reads the map and hears the nodes (try "
+          "again)"};
+}
 
 void MetaPrimary::OnLeads(std::optional<Term> term) {
   if (term == term_ || stopped_) return;
@@ -282,158 +265,6 @@ void MetaPrimary::TakeOver(State state) {
 }
 
 // Changing.
-
-void MetaPrimary::Handle(proto::MetaRequest request, Answer answer) {
-  if (state_ == nullptr) return answer(NotReady());
-  if (tasks_.size() >= kTasksMax) {
-    return answer(
-        Status(Code::kOverloaded, "too many requests wait for the meta group (slow down)"));
-  }
-  CutText(kWhoMax, request.mutable_who());
-  tasks_.push_back({std::move(request), std::move(answer)});
-  TakeNext();
-}
-
-void MetaPrimary::TakeNext() {
-  while (!writing_ && state_ != nullptr && !tasks_.empty()) {
-    Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    Run(std::move(task));
-  }
-}
-
-void MetaPrimary::Run(Task task) {
-  const proto::MetaRequest& request = task.request;
-  const Answer& answer = task.answer;
-  Result<Change> change = Status(Code::kUnsupported,
-                                 "an operator's request that is not known here "
-                                 "(update the older program)");
-  bool dry_run = false;
-  switch (request.body_case()) {
-    case proto::MetaRequest::kGetState: {
-      // What it has not heard yet would look as if it were dead.
-      if (!AllAreHeard() && doors_.control->Now() - since_ < kFirstReports) {
-        return answer(NotReady());
-      }
-      proto::MetaReply reply;
-      FillState(*state_, reports_, steps_, doors_.self, since_, doors_.control->Now(),
-                options_.reconciler.repair_after, reply.mutable_state());
-      return answer(std::move(reply));
-    }
-    case proto::MetaRequest::kGetEvents: return ListEvents(request.get_events(), answer);
-    case proto::MetaRequest::kTransfer:
-      return RunTransfer(request.who(), request.transfer(), answer);
-    case proto::MetaRequest::kJoin: {
-      const Duration silent =
-          reports_.SilentFor(NodeId(request.join().node()), since_, doors_.control->Now());
-      change = Join(*state_, request.join(), silent > kDeadForSure);
-      break;
-    }
-    case proto::MetaRequest::kChangeNode:
-      change = ChangeNode(*state_, request.change_node());
-      dry_run = request.change_node().dry_run();
-      break;
-    case proto::MetaRequest::kRebalance:
-      change = Rebalance(*state_, request.rebalance().kind(), [this](ShardId shard) {
-        return HasBegun(state_->map, shard, reports_.Of(shard));
-      });
-      dry_run = request.rebalance().kind() == proto::Rebalance::DRY_RUN;
-      break;
-    default: break;
-  }
-  if (!change.ok()) return answer(change.status());
-  proto::MetaReply reply;
-  if (!request.has_join()) FillPlan(*state_, change->next, reports_, reply.mutable_plan());
-  if (dry_run) {
-    reply.mutable_plan()->set_map_version(0);
-    return answer(std::move(reply));
-  }
-  const bool joins = request.has_join();
-  Make(request.who(), std::move(change->next), {change->event},
-       [this, joins, reply = std::move(reply), answer](const Status& status) {
-         if (!status.ok()) return answer(status);
-         answer(joins ? Joined() : reply);
-       });
-}
-
-proto::MetaReply MetaPrimary::Joined() const {
-  proto::MetaReply reply;
-  proto::CreationRecord* record = reply.mutable_joined()->mutable_record();
-  *record = doors_.record();
-  record->clear_shards();
-  record->clear_meta();
-  proto::ClusterMap map;
-  wire::EncodeMap(state_->map, &map);
-  reply.mutable_joined()->set_map(map.SerializeAsString());
-  return reply;
-}
-
-void MetaPrimary::RunTransfer(const std::string& who, const proto::TransferPrimary& transfer,
-                              const Answer& answer) {
-  const ShardId shard(transfer.shard());
-  const NodeId to(transfer.to());
-  const std::string name = "shard " + std::to_string(shard.value());
-  if (shard > state_->map.meta_shard()) {
-    return answer(Status(Code::kInvalidArgument, name + ": the cluster has shards 0 to " +
-                                                     std::to_string(state_->map.shards() - 1) +
-                                                     " (give one of these)"));
-  }
-  const std::vector<NodeId>& place = state_->map.PlaceOf(shard);
-  if (std::ranges::find(place, to) == place.end() || state_->map.moves.contains(shard)) {
-    return answer(
-        Status(Code::kConditionFailed, name + " is not on node " + std::to_string(to.value()) +
-                                           ", or moves (ringfortctl shard " +
-                                           std::to_string(shard.value()) + " shows where it is)"));
-  }
-  const ShardNews* news = reports_.Of(shard);
-  const std::vector<NodeId> healthy = news == nullptr
-                                          ? std::vector<NodeId>()
-                                          : reports_.HealthyVoters(*news, doors_.control->Now());
-  if (std::ranges::find(healthy, to) == healthy.end()) {
-    return answer(Status(Code::kUnavailable, name + " cannot be led by node " +
-                                                 std::to_string(to.value()) +
-                                                 " now: it is down or lags (try again later)"));
-  }
-  // Preferred from now on, or the next round would take it back.
-  State next = *state_;
-  std::vector<NodeId>& order =
-      shard == next.map.meta_shard() ? next.map.meta : next.map.placement[shard.value()];
-  const auto first = std::ranges::find(order, to);
-  std::rotate(order.begin(), first, first + 1);
-  if (next.map != state_->map) ++next.map.version;
-  Make(who, std::move(next), {name + " is led by node " + std::to_string(to.value())},
-       [answer](const Status& status) {
-         if (!status.ok()) return answer(status);
-         proto::MetaReply reply;
-         reply.set_ordered(true);
-         answer(std::move(reply));
-       });
-}
-
-void MetaPrimary::ListEvents(const proto::GetEvents& request, const Answer& answer) {
-  const std::uint64_t newest = state_->next_event - 1;
-  const std::uint64_t limit = request.limit() == 0 ? kEventsMax : request.limit();
-  std::uint64_t after = request.after();
-  if (after == 0 && newest > limit) after = newest - limit;
-  const auto [begin, end] = EventRange(after);
-  proto::Request read;
-  proto::Scan* scan = read.mutable_scan();
-  scan->set_shard_key(std::string(kShardKey));
-  scan->set_begin(begin);
-  scan->set_end(end);
-  scan->set_entries_max(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, kPageEntries)));
-  Submit(std::move(read), [answer](const proto::Response& response, bool /*current*/) {
-    if (response.has_error()) return answer(wire::DecodeStatus(response.error()));
-    proto::MetaReply reply;
-    proto::Events* events = reply.mutable_events();
-    for (const proto::Entry& entry : response.scan_page().entries()) {
-      if (!events->add_events()->ParseFromString(entry.value())) {
-        events->mutable_events()->RemoveLast();  // Of another release; the others are good.
-      }
-    }
-    answer(std::move(reply));
-  });
-}
 
 void MetaPrimary::Make(const std::string& who, State next, std::vector<std::string> events,
                        const std::function<void(Status)>& done) {

@@ -87,6 +87,9 @@ class MetaPrimary {
     Answer answer;
   };
 
+  /// What is answered while nothing is known.
+  static Status NotReady();
+
   void Tick();
   void Pulse();
   /// Every node has reported, but those that are gone or lost.
@@ -105,6 +108,7 @@ class MetaPrimary {
   void TakeOver(State state);
 
   // Changing.
+  // operator_requests.cc
   void TakeNext();
   void Run(Task task);
   void RunTransfer(const std::string& who, const proto::TransferPrimary& transfer,
