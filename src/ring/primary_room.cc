@@ -1,7 +1,6 @@
 #include "ring/primary_room.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "ring/shares.h"
 
@@ -84,7 +83,8 @@ std::optional<ReplicaExchange> MakeRoomForPrimary(
     if (!sides.Lacking(taker)) continue;
     for (Shard given = 0; given < replicas.size(); ++given) {
       if (!sides.Giving(replicas[given].front()) || Has(replicas[given], taker)) continue;
-      for (const Node giver : std::views::reverse(replicas[given])) {
+      for (auto last = replicas[given].rbegin(); last != replicas[given].rend(); ++last) {
+        const Node giver = *last;
         if (zone_of[giver] != zone_of[taker]) continue;
         for (Shard returned = 0; returned < replicas.size(); ++returned) {
           const std::vector<Node>& nodes = replicas[returned];

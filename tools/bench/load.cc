@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "tools/cli/interrupt.h"
+
 namespace ringfort::bench {
 namespace {
 
@@ -29,8 +31,7 @@ std::string RandomValue(std::size_t bytes, std::uint64_t seed) {
 }
 
 /// One connection with its share of the outstanding requests. Each answer sends the next request
-/// from the client's thread, so what is counted is touched by that thread alone until the last
-/// answer is in.
+/// from the client's thread.
 class Lane {
  public:
   Lane(Client client, const LoadOptions& options, std::size_t outstanding, std::uint64_t seed)
@@ -40,9 +41,8 @@ class Lane {
         random_(seed),
         client_(std::move(client)) {}
 
-  void Start(Clock::time_point counted_from, Clock::time_point end) {
+  void Start(Clock::time_point counted_from) {
     counted_from_ = counted_from;
-    end_ = end;
     in_flight_ = outstanding_;
     for (std::size_t i = 0; i < outstanding_; ++i) {
       const Choice choice = Choose();
@@ -50,12 +50,20 @@ class Lane {
     }
   }
 
-  void WaitAndAdd(LoadResult* result) {
+  /// Adds what was answered since the last call.
+  void TakeInto(LoadResult* result) {
+    const std::lock_guard lock(mutex_);
+    result->Add(std::exchange(answered_, {}));
+  }
+
+  void Stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+
+  void AwaitAnswers() {
     std::unique_lock lock(mutex_);
     ended_.wait(lock, [this] { return in_flight_ == 0; });
-    result->latencies.Add(latencies_);
-    result->ok += latencies_.count();
-    for (const auto& [kind, count] : errors_) result->errors[kind] += count;
   }
 
  private:
@@ -88,12 +96,12 @@ class Lane {
       const std::lock_guard lock(mutex_);
       if (begin >= counted_from_) {
         if (status.ok()) {
-          latencies_.Record(now - begin);
+          answered_.latencies.Record(now - begin);
         } else {
-          Count(&errors_, status);
+          Count(&answered_.errors, status);
         }
       }
-      if (now >= end_) {
+      if (stopped_) {
         if (--in_flight_ == 0) ended_.notify_all();
         return;
       }
@@ -105,21 +113,26 @@ class Lane {
   const std::size_t outstanding_;
   const std::string value_;
   Clock::time_point counted_from_;
-  Clock::time_point end_;
 
   std::mutex mutex_;
   std::condition_variable ended_;
   // Guarded by mutex_.
   std::mt19937_64 random_;
-  Histogram latencies_;
-  ErrorCounts errors_;
+  LoadResult answered_;
   std::size_t in_flight_ = 0;
+  bool stopped_ = false;
 
   /// Last: its end waits for callbacks, which use what is above.
   Client client_;
 };
 
 }  // namespace
+
+void LoadResult::Add(const LoadResult& other) {
+  latencies.Add(other.latencies);
+  for (const auto& [kind, count] : other.errors) errors[kind] += count;
+  seconds += other.seconds;
+}
 
 Status LoadKeys(Client& client, const LoadOptions& options) {
   const std::string value = RandomValue(options.value_bytes, options.seed);
@@ -146,7 +159,8 @@ Status LoadKeys(Client& client, const LoadOptions& options) {
   return first_error;
 }
 
-Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOptions& options) {
+Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOptions& options,
+                           const std::function<void(const LoadResult&)>& on_interval) {
   std::vector<std::unique_ptr<Lane>> lanes;
   const std::size_t count = std::min(options.clients, options.outstanding);
   for (std::size_t i = 0; i < count; ++i) {
@@ -157,14 +171,30 @@ Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOption
     lanes.push_back(
         std::make_unique<Lane>(std::move(client).value(), options, share, options.seed + i));
   }
+  const cli::Interrupt interrupt;
   const Clock::time_point counted_from = Clock::now() + options.warmup;
-  for (const std::unique_ptr<Lane>& lane : lanes) {
-    lane->Start(counted_from, counted_from + options.duration);
+  const Clock::time_point end = counted_from + options.duration;
+  const Clock::duration interval =
+      options.interval > options.interval.zero() ? options.interval : options.duration;
+  for (const std::unique_ptr<Lane>& lane : lanes) lane->Start(counted_from);
+
+  LoadResult total;
+  Clock::time_point from = counted_from;
+  for (bool last = false; !last;) {
+    const Clock::time_point until = std::min(from + interval, end);
+    last = !interrupt.Wait(until - Clock::now()) || until == end;
+    if (last) {
+      for (const std::unique_ptr<Lane>& lane : lanes) lane->Stop();
+      for (const std::unique_ptr<Lane>& lane : lanes) lane->AwaitAnswers();
+    }
+    LoadResult part;
+    for (const std::unique_ptr<Lane>& lane : lanes) lane->TakeInto(&part);
+    const Clock::time_point now = std::max(from, Clock::now());
+    part.seconds = std::chrono::duration<double>(now - std::exchange(from, now)).count();
+    total.Add(part);
+    on_interval(part);
   }
-  LoadResult result;
-  for (const std::unique_ptr<Lane>& lane : lanes) lane->WaitAndAdd(&result);
-  result.seconds = std::chrono::duration<double>(Clock::now() - counted_from).count();
-  return result;
+  return total;
 }
 
 }  // namespace ringfort::bench

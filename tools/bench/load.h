@@ -4,7 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
+#include <functional>
 
 #include "ringfort/client.h"
 #include "tools/bench/error_counts.h"
@@ -23,15 +23,19 @@ struct LoadOptions {
   std::size_t value_bytes = 0;
   std::chrono::milliseconds warmup{0};
   std::chrono::milliseconds duration{0};
+  /// The figures are also taken for each interval by itself; zero: only for all together.
+  std::chrono::milliseconds interval{0};
   std::uint64_t seed = 1;
 };
 
 struct LoadResult {
+  /// Of the requests that succeeded.
   Histogram latencies;
-  std::uint64_t ok = 0;
   /// Gets of keys that were not there: the key space was not loaded, or lost.
   ErrorCounts errors;
   double seconds = 0;
+
+  void Add(const LoadResult& other);
 };
 
 /// Writes every key once, many at a time. The first error ends it.
@@ -39,8 +43,11 @@ Status LoadKeys(Client& client, const LoadOptions& options);
 
 /// Requests that begin before the warm-up is over are not counted. The outstanding requests
 /// together stay far below ClientOptions::pending_bytes_max: a request that the client refuses at
-/// once would be sent again at once, for ever deeper.
-Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOptions& options);
+/// once would be sent again at once, for ever deeper. SIGINT or SIGTERM ends it early, with the
+/// figures so far. `on_interval` is called by the caller's thread at the end of each interval, with
+/// what was answered in it; what is outstanding at the end counts to the last.
+Result<LoadResult> RunLoad(const ClientOptions& client_options, const LoadOptions& options,
+                           const std::function<void(const LoadResult&)>& on_interval);
 
 /// The command: `put`, `get` or `mixed`.
 int RunLoadCommand(const cli::CommandLine& line);

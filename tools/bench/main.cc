@@ -50,6 +50,9 @@ std::vector<Flag> LoadFlags() {
        .kind = FlagKind::kDuration,
        .default_value = "1s",
        .help = "before it counts"},
+      {.name = "interval",
+       .kind = FlagKind::kDuration,
+       .help = "figures for each interval too; else at the end, which Ctrl-C brings about early"},
       Number("seed", "1", "of keys and values", 0, UINT64_MAX)};
 }
 

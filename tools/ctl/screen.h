@@ -1,12 +1,12 @@
 // A terminal's screen that is drawn again and again, and given back as it was.
 #pragma once
 
-#include <signal.h>
-
 #include <chrono>
 #include <cstddef>
 #include <ostream>
 #include <string>
+
+#include "tools/cli/interrupt.h"
 
 namespace ringfort::ctl {
 
@@ -23,12 +23,11 @@ class Screen {
   /// In the place of what was drawn before; what does not fit the terminal is cut.
   void Draw(const std::string& text);
   /// False once an interrupt has come.
-  bool Wait(std::chrono::milliseconds interval);
+  bool Wait(std::chrono::milliseconds interval) { return interrupt_.Wait(interval); }
 
  private:
   std::ostream& out_;
-  struct sigaction before_interrupt_ {};
-  struct sigaction before_terminate_ {};
+  const cli::Interrupt interrupt_;
 };
 
 /// The text's first `rows` lines, each cut to `columns` and written over the one that stands there,
