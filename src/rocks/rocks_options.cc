@@ -9,6 +9,7 @@
 #include <rocksdb/table.h>
 
 #include "rocks/durable_links.h"
+#include "rocks/no_options_files.h"
 
 namespace ringfort::rocks {
 namespace {
@@ -24,6 +25,7 @@ rocksdb::DBOptions NodeOptions(const Options& options,
   db.max_open_files = options.open_files_max;
   // Files are deleted in the background: the end of a loop's read must not unlink one.
   db.avoid_unnecessary_blocking_io = true;
+  db.fail_if_options_file_error = false;  // There is none: see NoOptionsFiles.
   // Closing is RocksStore's: RocksDB flushes without a limit of time.
   db.avoid_flush_during_shutdown = true;
   // An error is final for the node; RocksDB must not carry on behind its back.
@@ -80,8 +82,8 @@ rocksdb::ColumnFamilyOptions ReplicaOptions(const Options& options) {
 
 Budgets::Budgets(const Options& options)
     : write_buffers(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
-      env(rocksdb::NewCompositeEnv(
-          std::make_shared<DurableLinks>(rocksdb::FileSystem::Default(), options.dir))),
+      env(rocksdb::NewCompositeEnv(std::make_shared<DurableLinks>(
+          std::make_shared<NoOptionsFiles>(rocksdb::FileSystem::Default()), options.dir))),
       db(NodeOptions(options, write_buffers)),
       column_family(ReplicaOptions(options)) {
   db.env = env.get();

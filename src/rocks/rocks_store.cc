@@ -218,7 +218,6 @@ Status RocksStore::Create(const std::vector<Name>& names) {
     family_names.push_back(FamilyName(name));
   }
   if (missing.empty()) return {};
-  // All in one call: RocksDB writes its options file anew for each.
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status created =
       db_->CreateColumnFamilies(budgets_.column_family, family_names, &handles);

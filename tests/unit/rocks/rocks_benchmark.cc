@@ -1,9 +1,13 @@
-// What a replica pays for its data: Apply of small batches, and Get from memory. One thread, as a
-// replica's loop does it.
+// What a replica pays for its data: Apply of small batches, and Get from memory, by one thread, as
+// a replica's loop does it; and what the others pay while a replica is made and dropped.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -81,6 +85,36 @@ void GetFromMemory(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(GetFromMemory)->Arg(0)->Arg(1)->ArgName("flushed");
+
+/// The worst wait of a writer, beside the time that it takes itself.
+void MakeAndDrop(benchmark::State& state) {
+  const ScratchDir scratch;
+  const std::unique_ptr<RocksStore> store = RocksStore::Open(scratch.options()).value();
+  std::vector<ShardStore::Name> names;
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(state.range(0)); ++i) {
+    names.push_back({ShardId(i), Generation(1)});
+  }
+  RF_CHECK(store->Create(names).ok());
+  const std::shared_ptr<ShardData> data = store->Open(names.front()).value();
+  std::atomic<bool> stop = false;
+  std::chrono::nanoseconds worst{0};
+  std::thread writer([&] {
+    for (std::uint64_t index = 1; !stop; ++index) {
+      const auto begin = std::chrono::steady_clock::now();
+      RF_CHECK(data->Apply({}, {LogIndex(index), Term(1)}, true).ok());
+      worst = std::max<std::chrono::nanoseconds>(worst, std::chrono::steady_clock::now() - begin);
+    }
+  });
+  for (auto _ : state) {
+    const ShardStore::Name name{ShardId(0), Generation(2)};
+    RF_CHECK(store->Create({name}).ok());
+    RF_CHECK(store->Drop(name).ok());
+  }
+  stop = true;
+  writer.join();
+  state.counters["worst_write_ms"] = std::chrono::duration<double, std::milli>(worst).count();
+}
+BENCHMARK(MakeAndDrop)->Arg(64)->Arg(1024)->ArgName("replicas")->Iterations(20)->UseRealTime();
 
 }  // namespace
 }  // namespace ringfort::rocks

@@ -46,6 +46,19 @@ Status OpenError(const Options& options) {
   return RocksStore::Open(options).status();
 }
 
+// RocksDB stops all writes while it writes that file, whenever a replica comes or goes.
+TEST(RocksStore, NoOptionsFileIsWritten) {
+  const ScratchDir scratch;
+  for (int start = 0; start < 2; ++start) {
+    const std::unique_ptr<RocksStore> store = Open(scratch.options());
+    ASSERT_TRUE(store->Create({kName}).ok());
+    ASSERT_TRUE(store->Drop(kName).ok());
+    for (const auto& file : std::filesystem::directory_iterator(scratch.data())) {
+      EXPECT_THAT(file.path().filename().string(), testing::Not(HasSubstr("OPTIONS")));
+    }
+  }
+}
+
 TEST(RocksStore, AnotherIncarnationIsRefused) {
   const ScratchDir scratch;
   Options options = scratch.options();
