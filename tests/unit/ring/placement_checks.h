@@ -8,7 +8,6 @@
 #include <cmath>
 #include <map>
 #include <ostream>
-#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -124,7 +123,8 @@ inline void CheckZones(const Case& c, const Placement& placement) {
       ++count[zone_of[node]];
     }
     // A zone that holds none has a node left, so there is at most one replica in each of them.
-    const std::size_t most = std::ranges::max(std::views::values(count));
+    std::size_t most = 0;
+    for (const auto& [zone, held] : count) most = std::max(most, held);
     if (count.size() < zone_size.size()) {
       ASSERT_EQ(most, 1u);
     }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <ranges>
 #include <string>
 
 #include "base/random.h"
@@ -69,8 +68,9 @@ std::map<NodeId, double> Fullness(const Case& c) {
 }
 
 double Fullest(const Case& c) {
-  const std::map<NodeId, double> fullness = Fullness(c);
-  return std::ranges::max(std::views::values(fullness));
+  double fullest = 0;
+  for (const auto& [node, fullness] : Fullness(c)) fullest = std::max(fullest, fullness);
+  return fullest;
 }
 
 double FarthestOff(const Case& c) {
