@@ -36,6 +36,10 @@ std::vector<Node::OwnShard> Node::OwnShards(const proto::CreationRecord& record)
 }
 
 void Node::Begin(const proto::CreationRecord& record) {
+  if (Status status = CheckLease(record, options_.liveness.lease); !status.ok()) {
+    doors_.on_fatal(status);
+    return;
+  }
   auto map = identity_.has_map() ? wire::DecodeMap(identity_.map()) : MapOf(record);
   if (!map.ok()) {
     doors_.on_fatal(map.status());

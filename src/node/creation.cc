@@ -80,6 +80,15 @@ bool HasNode(const proto::CreationRecord& record, NodeId node) {
                      [&](const proto::RecordNode& one) { return NodeId(one.node()) == node; });
 }
 
+Status CheckLease(const proto::CreationRecord& record, Duration lease) {
+  const std::chrono::milliseconds longest(record.longest_promise_ms());
+  if (lease <= longest) return Status::Ok();
+  const auto asked = std::chrono::duration_cast<std::chrono::milliseconds>(lease);
+  return {Code::kInvalidArgument, "--lease_ms=" + std::to_string(asked.count()) +
+                                      ": the cluster was created with promises of at most " +
+                                      std::to_string(longest.count()) + " ms (give at most that)"};
+}
+
 Creation::Creation(ring::ClusterConfig config, env::PeerIdentity self, Duration longest_promise,
                    std::optional<proto::CreationRecord> record, Random random, Doors doors)
     : config_(std::move(config)),

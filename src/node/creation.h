@@ -35,6 +35,10 @@ bool IsNamed(const proto::CreationRecord& record, const env::PeerIdentity& who);
 /// Whether the record has a node of that number, be it another directory.
 bool HasNode(const proto::CreationRecord& record, NodeId node);
 
+/// An error for a node that would ask for longer promises than the cluster was created with: others
+/// that were just made or started wait no longer than those (protocols 3).
+Status CheckLease(const proto::CreationRecord& record, Duration lease);
+
 /// Lives on the control loop.
 class Creation {
  public:

@@ -196,7 +196,9 @@ void Raft::OnVoteReply(MonotonicTime now, const Message& message, const VoteRepl
     return;
   }
   voters_bound_ = std::max(voters_bound_, now + reply.bound_left);
-  if (ElectionWon()) BecomePrimary(now);
+  // Not before the own vote is on disk, even if others suffice: a crash would forget the term, and
+  // be elected in it again.
+  if (votes_.contains(self_) && ElectionWon()) BecomePrimary(now);
 }
 
 void Raft::BecomePrimary(MonotonicTime now) {

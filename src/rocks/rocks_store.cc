@@ -96,10 +96,8 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
   std::error_code ignored;  // What cannot be looked at, cannot be locked either: said there.
   const bool exists = std::filesystem::exists(options.dir + "/CURRENT", ignored);
   if (!exists && options.expect_existing) {
-    return Status(Code::kCorruption,
-                  "the shard data in " + options.dir +
-                      " are gone, though this node has stored there before (bring them back, or "
-                      "wipe the whole data directory and let the node join anew)");
+    return Status(Code::kCorruption, "the shard data in " + options.dir +
+                                         " are gone, though this node has stored there before");
   }
   if (Status made = MakeDirectory(options.dir); !made.ok()) return made;
   if (Status unlocked = CheckUnlocked(options.dir); !unlocked.ok()) return unlocked;
@@ -163,9 +161,7 @@ Status RocksStore::CheckIncarnation() {
   if (!read.IsNotFound()) return ReadStatus(read, "read the incarnation in " + options_.dir);
   // Only a creation that was cut short leaves no mark, and it leaves no shard either.
   if (options_.expect_existing || !families_.empty()) {
-    return {Code::kCorruption, "the shard data in " + options_.dir +
-                                   " do not say whose they are (wipe the whole data directory "
-                                   "and let the node join anew)"};
+    return {Code::kCorruption, "the shard data in " + options_.dir + " do not say whose they are"};
   }
   rocksdb::WriteOptions write;
   write.disableWAL = true;

@@ -68,10 +68,12 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
   if (!stored.ok()) return stored.status();
   if (!stored->has_value()) {
     if (std::filesystem::exists(log_dir()) || std::filesystem::exists(data_dir())) {
-      return Status(Code::kCorruption,
-                    path_ +
-                        ": it holds a node's data, but the file that says whose is gone "
-                        "(bring back the file `identity`, or give an empty directory)");
+      return Status(
+          Code::kCorruption,
+          path_ +
+              ": it holds a node's data, but the file that says whose is gone "
+              "(bring back the file `identity` as it was, or keep this directory and give an "
+              "empty one, which the other nodes fill)");
     }
     incarnation_ = DrawIncarnation();
     identity_.set_node(node.value());
@@ -80,13 +82,18 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
     return Save(identity_.SerializeAsString());
   }
   if (!identity_.ParseFromString(**stored)) {
-    return Status(Code::kCorruption,
-                  identity_file() + ": cannot be read (bring back a copy of it)");
+    return Status(
+        Code::kCorruption,
+        identity_file() +
+            ": cannot be read (keep this directory and give an empty one, which the other "
+            "nodes fill)");
   }
   auto incarnation = wire::DecodeId<Incarnation>(identity_.incarnation(), "incarnation");
   if (!incarnation.ok() || incarnation->empty()) {
     return Status(Code::kCorruption,
-                  identity_file() + ": it names no incarnation (bring back a copy of it)");
+                  identity_file() +
+                      ": it names no incarnation (keep this directory and give an empty one, which "
+                      "the other nodes fill)");
   }
   incarnation_ = *incarnation;
   if (NodeId(identity_.node()) != node) {

@@ -14,6 +14,9 @@
 namespace ringfort::server {
 namespace {
 
+/// What remains to be done once nobody is waited for any more.
+constexpr std::chrono::seconds kEndMax{8};
+
 int Fail(const Status& status, int exit_code) {
   std::fprintf(stderr, "error: ringfortd: %s\n", status.message().c_str());
   return exit_code;
@@ -38,7 +41,7 @@ int Main(int argc, char** argv) {
   int signal = 0;
   sigwait(&signals, &signal);
   LOG(INFO) << "stopping on " << (signal == SIGTERM ? "SIGTERM" : "SIGINT");
-  std::thread([limit = flags->stop_timeout] {
+  std::thread([limit = flags->stop_timeout + kEndMax] {
     std::this_thread::sleep_for(limit);
     LOG(ERROR) << "the stop took too long; ending at once";
     google::FlushLogFiles(google::INFO);

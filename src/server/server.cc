@@ -12,6 +12,7 @@
 #include <future>
 #include <utility>
 
+#include "node/creation.h"
 #include "server/config.h"
 #include "server/join.h"
 #include "server/stores.h"
@@ -153,6 +154,8 @@ node::NodeOptions Server::MakeNodeOptions() const {
   options.liveness.lease = flags_.lease;
   options.liveness.interval = flags_.heartbeat_interval;
   options.shard_loop.stall_max = flags_.election_timeout;
+  // Two heartbeats before the timers of those who hear of nothing else run out.
+  options.shard_loop.peer_silence_max = flags_.election_timeout - 2 * flags_.heartbeat_interval;
   options.log_keeper.log_bytes_max = flags_.log_bytes;
   options.snapshot_bytes_per_second = flags_.snapshot_bytes_per_second;
   options.meta.reconciler.repair_after = flags_.repair_after;
@@ -160,14 +163,9 @@ node::NodeOptions Server::MakeNodeOptions() const {
 }
 
 Status Server::OpenNode(ring::ClusterConfig config) {
-  if (const proto::Identity& identity = dir_->identity();
-      identity.has_record() &&
-      flags_.lease > std::chrono::milliseconds(identity.record().longest_promise_ms())) {
-    return Status(Code::kInvalidArgument,
-                  "--lease_ms=" + std::to_string(flags_.lease.count()) +
-                      ": the cluster was created with promises of at most " +
-                      std::to_string(identity.record().longest_promise_ms()) +
-                      " ms (give at most that)");
+  if (const proto::Identity& identity = dir_->identity(); identity.has_record()) {
+    const Status lease = node::CheckLease(identity.record(), flags_.lease);
+    if (!lease.ok()) return lease;
   }
   for (int i = 0; i < flags_.io_threads; ++i) {
     loops_.push_back(std::make_unique<net::EventLoop>());
@@ -247,8 +245,8 @@ Server::~Server() {
     listener_->Stop(Status(Code::kCancelled, "the node is stopping (another node takes over)"));
   }
   if (links_ != nullptr) links_->Shutdown();
+  if (pool_ != nullptr) pool_->Stop();  // Its tasks read the log, and wait for it.
   log_.reset();  // Finishes what was handed in; its callbacks still find the loops.
-  if (pool_ != nullptr) pool_->Stop();
   // What the two have handed to the loops may hold data of the store: it goes first.
   for (const auto& loop : loops_) {
     std::promise<void> drained;

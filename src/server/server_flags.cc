@@ -45,7 +45,8 @@ DEFINE_uint32(election_timeout_ms, 600,
 DEFINE_uint32(repair_after_s, 300,
               "a node that is dead for so long, in seconds, is replaced: others take its copies "
               "over. At least 5");
-DEFINE_uint32(stop_timeout_s, 30, "how long a polite stop may take, in seconds");
+DEFINE_uint32(stop_timeout_s, 30,
+              "how long a polite stop waits for other nodes to take over, in seconds");
 DEFINE_uint32(cache_mb, 512, "block cache for all shards, in MiB");
 DEFINE_uint32(write_buffer_mb, 256, "memtables of all shards, in MiB");
 DEFINE_uint32(

@@ -69,6 +69,16 @@ TEST_F(BeginTest, ALogThatLostItsReplicasGetsNoNewOnes) {
   EXPECT_TRUE(fatal_.ok()) << fatal_.ToString();
 }
 
+// The run: three nodes are created with different leases, by one with the shortest. Were this one
+// to ask for longer promises, those that start anew would wait too short (protocols 3).
+TEST_F(BeginTest, ALongerLeaseThanTheClusterWasCreatedWithEndsTheNode) {
+  identity_.stored.mutable_record()->set_longest_promise_ms(199);
+  Start();
+  EXPECT_EQ(fatal_.code(), Code::kInvalidArgument);
+  EXPECT_THAT(fatal_.message(), testing::HasSubstr("--lease_ms=200"));
+  EXPECT_EQ(AnswersToVoteRequests(), 0U);
+}
+
 TEST_F(BeginTest, TheReplicasLastBeforeTheNoteThatTheyWereMade) {
   identity_.failure = Status(Code::kIoError, "no");
   Start();
