@@ -14,8 +14,11 @@
 namespace ringfort::ctl {
 namespace {
 
-/// A new map reaches every node that is well within this time.
-constexpr std::chrono::milliseconds kMapSpreads{1000};
+using Clock = std::chrono::steady_clock;
+
+/// What a start, a move or a new map leaves behind on nodes that are well passes within this time.
+constexpr std::chrono::milliseconds kPasses{3000};
+constexpr std::chrono::milliseconds kPollInterval{200};
 
 bool SomeoneLags(const ClusterStateView& state) {
   return std::any_of(state.nodes.begin(), state.nodes.end(), [&](const NodeSummaryView& node) {
@@ -23,16 +26,37 @@ bool SomeoneLags(const ClusterStateView& state) {
   });
 }
 
+/// By the reports of their primaries, which come behind what happens.
+bool SomeVotersAreIll(const ClusterStateView& state) {
+  return std::any_of(state.shards.begin(), state.shards.end(), [](const ShardSummaryView& shard) {
+    return shard.healthy_voters.size() < shard.voters.size();
+  });
+}
+
+/// Every node answers, and yet not all is well.
+bool MayPass(const survey::Survey& survey, const ClusterStateView& state) {
+  const bool all_up =
+      std::all_of(survey.nodes.begin(), survey.nodes.end(), [](const survey::NodeReport& report) {
+        return report.status.has_value() || report.node.state == NodeState::kGone;
+      });
+  return all_up && (!survey.has_primaries() || SomeVotersAreIll(state));
+}
+
 Result<Evidence> Gather(Client& client, std::chrono::milliseconds timeout) {
-  Result<survey::Survey> survey = survey::Take(client, timeout);
-  if (!survey.ok()) return survey.status();
-  Result<ClusterStateView> state = client.ClusterState();
-  const std::uint64_t known = state.ok() ? state->map_version : 0;
-  if (state.ok() && SomeoneLags(*state)) {
-    std::this_thread::sleep_for(kMapSpreads);
-    state = client.ClusterState();
+  const Clock::time_point end = Clock::now() + kPasses;
+  std::uint64_t known_map_version = 0;
+  while (true) {
+    Result<survey::Survey> survey = survey::Take(client, timeout);
+    if (!survey.ok()) return survey.status();
+    Result<ClusterStateView> state = client.ClusterState();
+    // A map that came since the first look may still be on its way.
+    if (state.ok() && known_map_version == 0) known_map_version = state->map_version;
+    const bool wait = state.ok() && (SomeoneLags(*state) || MayPass(*survey, *state));
+    if (!wait || Clock::now() >= end) {
+      return Evidence{std::move(survey).value(), std::move(state), known_map_version};
+    }
+    std::this_thread::sleep_for(kPollInterval);
   }
-  return Evidence{std::move(survey).value(), std::move(state), known};
 }
 
 }  // namespace

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
-#include <thread>
 #include <utility>
 
+#include "tools/cli/interrupt.h"
 #include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
 #include "tools/ctl/progress.h"
@@ -18,6 +19,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPollInterval{200};
 constexpr milliseconds kPollTimeout{5000};
+// What is in the way for less time is not worth a line.
+constexpr milliseconds kPasses{1000};
 
 double PerSecond(std::uint64_t amount, milliseconds elapsed) {
   return static_cast<double>(amount) * 1000 /
@@ -57,7 +60,7 @@ bool HasAShare(const ClusterStateView& state, const NodeSummaryView& node) {
   return weights > 0 && replicas * node.node.weight >= weights;
 }
 
-/// Says once why moves do not go on.
+/// Says once why moves do not go on. What passes at once is no obstacle.
 class Obstacles {
  public:
   explicit Obstacles(Terminal& terminal) : terminal_(terminal) {}
@@ -73,19 +76,28 @@ class Obstacles {
     if (state.paused && waiting) {
       now.insert("moves are paused: none begins (ringfortctl rebalance --resume)");
     }
+    std::erase_if(obstacles_, [&](const auto& each) { return !now.contains(each.first); });
     for (const std::string& line : now) {
-      if (told_.contains(line)) continue;
+      One& one = obstacles_.try_emplace(line, One{Clock::now()}).first->second;
+      if (one.told || Clock::now() - one.since < kPasses) continue;
       progress->Clear();
       terminal_.err << line << std::endl;
+      one.told = true;
     }
-    told_ = std::move(now);
   }
 
-  [[nodiscard]] std::string First() const { return told_.empty() ? "" : "; " + *told_.begin(); }
+  [[nodiscard]] std::string First() const {
+    return obstacles_.empty() ? "" : "; " + obstacles_.begin()->first;
+  }
 
  private:
+  struct One {
+    Clock::time_point since;
+    bool told = false;
+  };
   Terminal& terminal_;
-  std::set<std::string> told_;
+  /// What stands in the way now, by what is said of it.
+  std::map<std::string, One> obstacles_;
 };
 
 }  // namespace
@@ -214,7 +226,13 @@ Result<std::string> WaitForMoves(Client& client, const WaitGoal& goal, const Pla
   std::optional<std::uint64_t> sent_before;
   Progress progress(terminal);
   Obstacles obstacles(terminal);
+  const cli::Interrupt interrupt;
   std::string missing;
+  const auto end = [&](Code code, const std::string& why) {
+    progress.Clear();
+    return Status(code, why + (missing.empty() ? "" : " " + missing) +
+                            " (what was ordered goes on by itself; ringfortctl top shows it)");
+  };
   while (true) {
     milliseconds timeout = kPollTimeout;
     if (limit) {
@@ -238,12 +256,9 @@ Result<std::string> WaitForMoves(Client& client, const WaitGoal& goal, const Pla
       progress.Show(MoveProgressLine(tally, *sent_before, progress.elapsed()));
     }
     if (limit && Clock::now() + kPollInterval >= start + *limit) {
-      progress.Clear();
-      return Status(Code::kDeadlineExceeded,
-                    "after " + std::to_string(limit->count()) + " ms " + missing +
-                        " (what was ordered goes on by itself; ringfortctl top shows it)");
+      return end(Code::kDeadlineExceeded, "after " + std::to_string(limit->count()) + " ms");
     }
-    std::this_thread::sleep_for(kPollInterval);
+    if (!interrupt.Wait(kPollInterval)) return end(Code::kUnavailable, "interrupted while");
   }
   progress.Clear();
   return MoveSummaryLine(tally, progress.elapsed());

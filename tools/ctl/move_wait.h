@@ -62,8 +62,9 @@ WaitGoal Settled(std::uint32_t node);
 WaitGoal NothingMoves();
 
 /// Shows progress on standard error, and each reason why a move is stuck, until the goal is
-/// reached: then the summary. kDeadlineExceeded after `limit`, if there is one, with what is
-/// missing. A meta group that does not answer for a while is waited for.
+/// reached: then the summary. kDeadlineExceeded after `limit`, if there is one, and kUnavailable
+/// after an interrupt (Ctrl-C), with what is missing. A meta group that does not answer for a while
+/// is waited for.
 Result<std::string> WaitForMoves(Client& client, const WaitGoal& goal, const PlanView& plan,
                                  std::optional<std::chrono::milliseconds> limit,
                                  Terminal& terminal);

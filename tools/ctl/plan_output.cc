@@ -8,7 +8,7 @@
 namespace ringfort::ctl {
 
 std::string PlanSummary(const PlanView& plan) {
-  std::string text = "nothing moves";
+  std::string text = "nothing more to move";
   if (!plan.moves.empty()) {
     std::uint64_t bytes = 0;
     for (const PlannedMoveView& move : plan.moves) bytes += move.bytes;

@@ -11,7 +11,7 @@
 
 namespace ringfort::ctl {
 
-/// "12 shards move, 1.2 GB to copy, 4 primaries are handed over"; "nothing moves".
+/// "12 shards move, 1.2 GB to copy, 4 primaries are handed over"; "nothing more to move".
 std::string PlanSummary(const PlanView& plan);
 /// The summary, and a row for each move with the reason.
 void PrintPlan(const PlanView& plan, std::uint32_t shard_count, std::ostream& out);

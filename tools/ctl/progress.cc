@@ -1,15 +1,20 @@
 #include "tools/ctl/progress.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "tools/cli/numbers.h"
+#include "tools/ctl/screen.h"
+#include "tools/ctl/text_table.h"
 
 namespace ringfort::ctl {
 namespace {
 
 constexpr std::chrono::milliseconds kBarInterval{100};
 constexpr std::chrono::milliseconds kLineInterval{3000};
-constexpr std::size_t kBarWidth = 30;
+// What stands beside it has room on a terminal of 80 columns.
+constexpr std::size_t kBarWidth = 12;
 constexpr std::string_view kClearLine = "\r\x1b[K";
 
 double RateOf(const ProgressState& state) {
@@ -79,7 +84,9 @@ bool Progress::IsTime() const {
 void Progress::Print(const std::string& line) {
   shown_at_ = Clock::now();
   if (terminal_.err_is_terminal) {
-    terminal_.err << kClearLine << line << std::flush;
+    // A line that goes on in the next row would not be taken away by the next one.
+    const std::size_t columns = SizeOfTerminal(STDERR_FILENO).columns;
+    terminal_.err << kClearLine << CutTo(line, columns - 1) << std::flush;
     bar_is_shown_ = true;
   } else {
     terminal_.err << line << std::endl;

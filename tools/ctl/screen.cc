@@ -16,6 +16,12 @@ constexpr const char* kLeave = "\x1b[?25h\x1b[?1049l";
 
 }  // namespace
 
+TerminalSize SizeOfTerminal(int fd) {
+  ::winsize size{};
+  const bool known = ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
+  return known ? TerminalSize{size.ws_row, size.ws_col} : TerminalSize{24, 80};
+}
+
 Screen::Screen(std::ostream& out) : out_(out) {
   out_ << kEnter << std::flush;
 }
@@ -25,9 +31,8 @@ Screen::~Screen() {
 }
 
 void Screen::Draw(const std::string& text) {
-  ::winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
-  out_ << FrameOf(text, known ? size.ws_row : 24, known ? size.ws_col : 80) << std::flush;
+  const TerminalSize size = SizeOfTerminal(STDOUT_FILENO);
+  out_ << FrameOf(text, size.rows, size.columns) << std::flush;
 }
 
 std::string FrameOf(const std::string& text, std::size_t rows, std::size_t columns) {

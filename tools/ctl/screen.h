@@ -10,8 +10,14 @@
 
 namespace ringfort::ctl {
 
-/// One at a time in a process. While it lives, an interrupt (Ctrl-C) or a polite kill ends Wait
-/// instead of the process.
+struct TerminalSize {
+  std::size_t rows;
+  std::size_t columns;
+};
+/// Of the terminal that `fd` is; what terminals had of old, where it does not tell.
+TerminalSize SizeOfTerminal(int fd);
+
+/// One at a time in a process. An interrupt ends Wait, as Interrupt says.
 class Screen {
  public:
   /// `out` is a terminal, and standard output.

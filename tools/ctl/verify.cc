@@ -31,8 +31,8 @@ std::string NodesText(const std::vector<std::uint32_t>& nodes) {
 
 std::string Rebuild(std::uint32_t node) {
   const std::string name = "node " + std::to_string(node);
-  return " (stop " + name + ", move its data directory away and start it again: it is filled from" +
-         " the others)";
+  return " (stop " + name + " and no other, move its data directory away and start it again 10 s" +
+         " later: it is filled from the others)";
 }
 
 bool HasSum(const survey::ShardReplica& replica, std::uint64_t index) {
@@ -117,49 +117,85 @@ Verifier::Verifier(Client& client, const survey::Survey& before, std::chrono::mi
 std::vector<ShardVerdict> Verifier::Run(std::deque<std::uint32_t> shards) {
   state_.total_bytes = 0;
   for (const std::uint32_t shard : shards) *state_.total_bytes += shard_bytes_.at(shard);
+  patient_until_ = Clock::now() + timeout_;
   while (!shards.empty() || !rounds_.empty()) {
-    while (!shards.empty() && rounds_.size() < kShardsAtOnce) {
-      Begin(shards.front());
-      shards.pop_front();
-    }
     const Result<survey::Survey> survey = survey::Take(client_, std::min(timeout_, kPollTimeout));
     std::erase_if(rounds_, [&](Round& round) { return Look(&round, survey); });
+    BeginSome(survey, &shards);
     progress_.Show(state_);
-    if (!rounds_.empty()) std::this_thread::sleep_for(kPollInterval);
+    if (!rounds_.empty() || !shards.empty()) std::this_thread::sleep_for(kPollInterval);
   }
   progress_.Clear();
   return std::move(verdicts_);
 }
 
-void Verifier::Begin(std::uint32_t shard) {
-  const Result<std::uint64_t> index = client_.StartVerify(shard, {.timeout = timeout_});
-  if (index.ok()) {
-    rounds_.push_back({shard, *index, Clock::now() + wait_});
-  } else {
-    Add({.shard = shard, .troubles = {Prefix(shard) + "not checked: " + index.status().message()}});
+void Verifier::BeginSome(const Result<survey::Survey>& survey, std::deque<std::uint32_t>* shards) {
+  for (std::size_t left = shards->size(); left > 0 && rounds_.size() < kShardsAtOnce; --left) {
+    const std::uint32_t shard = shards->front();
+    shards->pop_front();
+    if (survey.ok() && survey->shards.at(shard).primary != 0) {
+      if (!Begin(shard)) return;  // The survey may be old by now.
+      patient_until_ = Clock::now() + timeout_;
+    } else if (Clock::now() < patient_until_) {
+      shards->push_back(shard);
+    } else {
+      AddUnchecked(shard, survey.ok() ? "it has no primary (ringfortctl doctor says why)"
+                                      : survey.status().message());
+    }
   }
+  if (rounds_.size() == kShardsAtOnce) patient_until_ = Clock::now() + timeout_;
+}
+
+bool Verifier::Begin(std::uint32_t shard) {
+  const Result<std::uint64_t> index = client_.StartVerify(shard, {.timeout = timeout_});
+  if (!index.ok()) {
+    AddUnchecked(shard, index.status().message());
+    return false;
+  }
+  const Clock::time_point now = Clock::now();
+  rounds_.push_back({.shard = shard, .index = *index, .begun = now, .deadline = now + wait_});
+  return true;
 }
 
 bool Verifier::Look(Round* round, const Result<survey::Survey>& survey) {
   const bool late = Clock::now() >= round->deadline;
   if (!survey.ok()) {
-    const std::string& why = survey.status().message();
-    if (late)
-      Add({.shard = round->shard, .troubles = {Prefix(round->shard) + "not checked: " + why}});
+    if (late) AddUnchecked(round->shard, survey.status().message());
     return late;
   }
   const survey::ShardReport& shard = survey->shards.at(round->shard);
   const std::uint64_t newest = NewestIndex(shard, round->index);
   bool misses = false;
   bool waits = false;
+  bool one_is_there = false;
   for (const survey::ShardReplica& replica : shard.replicas) {
     misses = misses || !replica.view;
     waits = waits || (replica.view && !HasSum(replica, newest));
+    one_is_there = one_is_there || HasSum(replica, newest);
   }
   if (misses) ++round->misses;
-  if (!late && (waits || (misses && round->misses < kMissesMax))) return false;
+  if (!late && (waits || (misses && round->misses < kMissesMax))) {
+    if (one_is_there) AskAgainInTime(round);
+    return false;
+  }
   Add(Compare(shard, round->index));
   return true;
+}
+
+void Verifier::AskAgainInTime(Round* round) {
+  const Clock::time_point now = Clock::now();
+  if (!round->again_at) round->again_at = now + std::max(now - round->begun, round->patience);
+  if (now < *round->again_at) return;
+  // Where it fails, the sums of the index so far may still come.
+  const Result<std::uint64_t> index = client_.StartVerify(round->shard, {.timeout = timeout_});
+  if (index.ok()) round->index = *index;
+  round->begun = now;
+  round->again_at.reset();
+  round->patience *= 2;
+}
+
+void Verifier::AddUnchecked(std::uint32_t shard, const std::string& why) {
+  Add({.shard = shard, .troubles = {Prefix(shard) + "not checked: " + why}});
 }
 
 void Verifier::Add(ShardVerdict verdict) {

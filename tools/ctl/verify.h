@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,21 +46,36 @@ class Verifier {
   struct Round {
     std::uint32_t shard;
     std::uint64_t index;
+    Clock::time_point begun;
     Clock::time_point deadline;
     /// How often a replica was not found: its node may be just busy, or starting.
     int misses = 0;
+    /// Once one sum is there: when to ask for new ones.
+    std::optional<Clock::time_point> again_at = std::nullopt;
+    /// For how long at least the others are waited for then. Doubles, so that a slow one comes
+    /// through.
+    Clock::duration patience = std::chrono::seconds(1);
   };
 
-  void Begin(std::uint32_t shard);
+  /// Begins rounds of shards that have a primary, and gives the others up once it is time.
+  void BeginSome(const Result<survey::Survey>& survey, std::deque<std::uint32_t>* shards);
+  /// False: it could not be, and has its verdict.
+  bool Begin(std::uint32_t shard);
   /// Whether the round is over: then it has its verdict.
   bool Look(Round* round, const Result<survey::Survey>& survey);
+  /// Once one sum is there. A copy that has been filled since the round began, by a snapshot of
+  /// later data, has none of its index and never will: asks for new sums when one is long behind.
+  void AskAgainInTime(Round* round);
   void Add(ShardVerdict verdict);
+  void AddUnchecked(std::uint32_t shard, const std::string& why);
 
   Client& client_;
   /// On disk, by shard: what a shard counts for in the bar.
   std::vector<std::uint64_t> shard_bytes_;
   const std::chrono::milliseconds timeout_;
   const std::chrono::milliseconds wait_;
+  /// Until when shards without a primary are waited for: all of them together.
+  Clock::time_point patient_until_;
   Progress progress_;
   ProgressState state_;
   std::vector<Round> rounds_;

@@ -6,26 +6,20 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/unit/ctl/memory_client.h"
 #include "tests/unit/ctl/run_ctl.h"
-#include "tests/unit/ctl/survey_samples.h"
+#include "tests/unit/ctl/sample_cluster.h"
 #include "tools/ctl/json_bytes.h"
 #include "tools/ctl/program.h"
 
 namespace ringfort::ctl {
 namespace {
 
-using ringfort::testing::ScopedCluster;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class Commands : public ::testing::Test {
+class Commands : public SampleCluster {
  protected:
-  Commands() {
-    cluster_->map = survey::SampleMap();
-    for (std::uint32_t node : {1, 2, 3}) cluster_->nodes[node] = survey::SampleStatus(node);
-  }
   ~Commands() override { ::unlink(path_.c_str()); }
 
   std::string File(const std::string& bytes) {
@@ -42,7 +36,6 @@ class Commands : public ::testing::Test {
     return found == cluster_->entries.end() ? "(none)" : found->second.value;
   }
 
-  ScopedCluster cluster_;
   const std::string path_ = ::testing::TempDir() + "ctl_commands_" + std::to_string(::getpid());
 };
 
@@ -259,8 +252,9 @@ TEST_F(Commands, VerifyNamesTheNodesThatDiffer) {
   const Outcome verified = Ctl({"verify"});
   EXPECT_EQ(verified.code, 1);
   EXPECT_EQ(verified.out,
-            "shard 1: node 3 holds other data than nodes 2 and 1 at index 200 (stop node 3, move"
-            " its data directory away and start it again: it is filled from the others)\n"
+            "shard 1: node 3 holds other data than nodes 2 and 1 at index 200 (stop node 3 and no"
+            " other, move its data directory away and start it again 10 s later: it is filled from"
+            " the others)\n"
             "shard 2: node 2 holds other data than node 1 at index 200 (no majority agrees: keep"
             " the data directories of all, and report it)\n"
             "shard 2: node 3 holds other data than node 1 at index 200 (no majority agrees: keep"
@@ -287,12 +281,39 @@ TEST_F(Commands, VerifyTellsWhatItCouldNotCheck) {
   verified = Ctl({"verify", "--shard=0"});
   EXPECT_EQ(verified.code, 1);
   EXPECT_EQ(verified.out,
-            "shard 0: the copy on node 2 is damaged: a block is corrupt (stop node 2, move its data"
-            " directory away and start it again: it is filled from the others)\n"
+            "shard 0: the copy on node 2 is damaged: a block is corrupt (stop node 2 and no other,"
+            " move its data directory away and start it again 10 s later: it is filled from the"
+            " others)\n"
             "shard 0: not checked on node 3, which is down or has no copy (look at ringfortctl"
             " status)\n");
   EXPECT_THAT(Ctl({"status"}).out,
               HasSubstr("    its copy of shard 0 is damaged: a block is corrupt\n"));
+}
+
+// A copy that comes by a snapshot never makes the sum of an earlier index.
+TEST_F(Commands, VerifyAsksAgainWhenACopyWasFilledMeanwhile) {
+  int asked = 0;
+  cluster_->sum_of = [&](std::uint32_t node, std::uint32_t) -> std::optional<SumView> {
+    if (node == 1) ++asked;
+    if (node == 3 && asked == 1) return std::nullopt;
+    return SumView{200, 7, 10, 1000, ""};
+  };
+  const Outcome verified = Ctl({"verify", "--shard=0"});
+  EXPECT_EQ(verified.code, 0) << verified.out;
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(Commands, VerifyWaitsForAllMissingPrimariesTogether) {
+  cluster_->sum_of = [](std::uint32_t, std::uint32_t) { return SumView{200, 7, 10, 1000, ""}; };
+  cluster_->nodes.erase(1);  // The primary of shards 0 and 2.
+  const Outcome verified = Ctl({"verify", "--timeout=100ms"});
+  EXPECT_EQ(verified.code, 1);
+  for (const char* shard : {"0", "2"}) {
+    EXPECT_THAT(verified.out, HasSubstr("shard " + std::string(shard) +
+                                        ": not checked: it has no primary (ringfortctl doctor"
+                                        " says why)\n"));
+  }
+  EXPECT_THAT(verified.out, HasSubstr("shard 1: not checked on node 1, which is down"));
 }
 
 TEST_F(Commands, StatusWaitsAndSaysWhatIsMissing) {

@@ -2,30 +2,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/ctl/memory_client.h"
 #include "tests/unit/ctl/run_ctl.h"
+#include "tests/unit/ctl/sample_cluster.h"
 #include "tests/unit/ctl/survey_samples.h"
 #include "tools/ctl/json_bytes.h"
 
 namespace ringfort::ctl {
 namespace {
 
-using ringfort::testing::ScopedCluster;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class LookCommands : public ::testing::Test {
- protected:
-  LookCommands() {
-    cluster_->map = survey::SampleMap();
-    for (std::uint32_t node : {1, 2, 3}) cluster_->nodes[node] = survey::SampleStatus(node);
-    cluster_->states = {survey::SampleState()};
-  }
-  ClusterStateView& State() { return cluster_->states.front(); }
-
-  ScopedCluster cluster_;
-};
+class LookCommands : public SampleCluster {};
 
 TEST_F(LookCommands, NodesListsAllWithWhatTheyShallHold) {
   State().nodes[1].replicas = 2;
@@ -127,6 +116,15 @@ TEST_F(LookCommands, RingShowsWhatMoves) {
   EXPECT_EQ(json["nodes"][2]["leaving"], 1);
   EXPECT_EQ(json["moves"][0]["shard"], 1);
   EXPECT_EQ(json["moves"][0]["cause"], "drain");
+}
+
+// Right after a start, the primaries' reports of their followers are old.
+TEST_F(LookCommands, DoctorLooksAgainAtWhatMayPass) {
+  cluster_->states.push_back(State());
+  State().shards[1].healthy_voters = {2};
+  EXPECT_EQ(Ctl({"doctor"}).out, "all is well: 3 nodes, 4 shards\n");
+  State().shards[1].healthy_voters = {2};
+  EXPECT_THAT(Ctl({"doctor"}).out, HasSubstr("critical: shard 1 without a majority"));
 }
 
 TEST_F(LookCommands, DoctorExitsByWhetherAllIsWell) {

@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <sstream>
 
+#include "tests/unit/ctl/memory_client.h"
 #include "tests/unit/ctl/survey_samples.h"
 
 namespace ringfort::ctl {
@@ -54,21 +56,47 @@ TEST(MoveProgressLine, HasABarShardsBytesRateAndTheTimeLeft) {
   MoveTally tally(SamplePlan());
   tally.Update(SampleMoves());
   EXPECT_EQ(MoveProgressLine(tally, 0, milliseconds(2000)),
-            "[######------------------------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  10.0 MB/s"
+            "[##----------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  10.0 MB/s"
             "  8.0 s left");
   EXPECT_EQ(MoveProgressLine(tally, 20'000'000, milliseconds(2000)),
-            "[######------------------------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  0 B/s");
+            "[##----------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  0 B/s");
   // Nothing to copy, and nothing at all.
   std::vector<MoveView> moves = SampleMoves();
   for (MoveView& move : moves) move.sent_bytes = move.total_bytes = 0;
   MoveTally empty({});
   EXPECT_EQ(MoveProgressLine(empty, 0, milliseconds(0)),
-            "[------------------------------] 0 %  0 of 0 shards  0 B of 0 B  0 B/s");
+            "[------------] 0 %  0 of 0 shards  0 B of 0 B  0 B/s");
   empty.Update(moves);
   moves.pop_back();
   empty.Update(moves);
   EXPECT_EQ(MoveProgressLine(empty, 0, milliseconds(10)),
-            "[###############---------------] 50 %  1 of 2 shards  0 B of 0 B  0 B/s");
+            "[######------] 50 %  1 of 2 shards  0 B of 0 B  0 B/s");
+}
+
+/// Presses Ctrl-C when a line is told.
+class Impatient : public std::stringbuf {
+ protected:
+  int sync() override { return ::raise(SIGINT); }
+};
+
+TEST(WaitForMoves, EndsAtAnInterruptInItsOwnWords) {
+  ringfort::testing::ScopedCluster cluster;
+  cluster->map = survey::SampleMap();
+  cluster->states = {survey::SampleState()};
+  cluster->states[0].moves = SampleMoves();
+  cluster->states[0].moves[0].stuck = "node 4 has no room";
+  Result<Client> client = Client::Connect({.seeds = {"10.0.0.1:71"}});
+  ASSERT_TRUE(client.ok());
+  std::ostringstream out;
+  Impatient pressed;
+  std::ostream err(&pressed);
+  Terminal terminal{.out = out, .err = err};
+  const Result<std::string> waited =
+      WaitForMoves(*client, NothingMoves(), {}, std::nullopt, terminal);
+  EXPECT_EQ(pressed.str(), "shard 1 is stuck: node 4 has no room\n");
+  EXPECT_EQ(waited.status().message(),
+            "interrupted while 2 moves are not done; shard 1 is stuck: node 4 has no room (what "
+            "was ordered goes on by itself; ringfortctl top shows it)");
 }
 
 TEST(WaitGoal, ADeadNodeNeedNotSayItselfThatItIsEmpty) {

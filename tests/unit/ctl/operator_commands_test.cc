@@ -2,26 +2,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/ctl/memory_client.h"
 #include "tests/unit/ctl/run_ctl.h"
-#include "tests/unit/ctl/survey_samples.h"
+#include "tests/unit/ctl/sample_cluster.h"
 #include "tools/ctl/json_bytes.h"
 #include "tools/ctl/node_add.h"
 
 namespace ringfort::ctl {
 namespace {
 
-using ringfort::testing::ScopedCluster;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class OperatorCommands : public ::testing::Test {
+class OperatorCommands : public SampleCluster {
  protected:
   OperatorCommands() {
-    cluster_->map = survey::SampleMap();
-    cluster_->states = {survey::SampleState()};
     cluster_->plan.map_version = 5;
     cluster_->plan.transfers = 1;
     cluster_->plan.moves = {{1, {1, 2, 3}, {1, 2, 4}, MoveCause::kDrain, 40'000'000},
@@ -40,8 +36,6 @@ class OperatorCommands : public ::testing::Test {
     }
     return state;
   }
-
-  ScopedCluster cluster_;
 };
 
 TEST_F(OperatorCommands, EachChangeAsksForWhatItSays) {
@@ -157,11 +151,11 @@ TEST_F(OperatorCommands, AWaitSaysWhyAMoveIsStuckAndEndsAtItsTimeout) {
   stuck.moves[0].stuck = "node 4 has no room";
   stuck.paused = true;
   cluster_->states = {stuck};
-  const Outcome outcome = Ctl({"node", "drain", "3", "--wait", "--timeout=500ms"});
+  const Outcome outcome = Ctl({"node", "drain", "3", "--wait", "--timeout=3s"});
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, StartsWith("moves are paused: none begins (ringfortctl rebalance "
                                       "--resume)\nshard 1 is stuck: node 4 has no room\nerror: "));
-  EXPECT_THAT(outcome.err, HasSubstr("error: node drain 3: after 500 ms node 3 still holds 5 "
+  EXPECT_THAT(outcome.err, HasSubstr("error: node drain 3: after 3000 ms node 3 still holds 5 "
                                      "replicas, and 2 moves to or from it are not done"));
 }
 
@@ -189,7 +183,7 @@ TEST_F(OperatorCommands, PlanShowsWhatARebalanceWouldMove) {
   const Json json = Json::parse(Ctl({"plan", "--format=json"}).out);
   EXPECT_EQ(json["moves"].size(), 1U);
   cluster_->plan = {};
-  EXPECT_EQ(Ctl({"plan"}).out, "nothing moves\n");
+  EXPECT_EQ(Ctl({"plan"}).out, "nothing more to move\n");
   EXPECT_THAT(cluster_->rebalances, ElementsAre(RebalanceAction::kDryRun, RebalanceAction::kDryRun,
                                                 RebalanceAction::kDryRun));
 }

@@ -5,6 +5,7 @@
 #include "tools/cli/errors.h"
 #include "tools/cli/numbers.h"
 #include "tools/ctl/progress.h"
+#include "tools/ctl/screen.h"
 #include "tools/ctl/text_table.h"
 
 namespace ringfort::ctl {
@@ -34,16 +35,15 @@ TEST(ProgressLine, HasABarAndARestWhenTheSizeIsKnown) {
                           .bytes = 500'000,
                           .total_bytes = 1'000'000,
                           .elapsed = milliseconds(3000)}),
-            "[###############---------------] 50 %  1,500 entries  500.0 KB  500/s  3.0 s left");
+            "[######------] 50 %  1,500 entries  500.0 KB  500/s  3.0 s left");
   EXPECT_EQ(ProgressLine({.entries = 1500, .bytes = 500'000, .elapsed = milliseconds(3000)}),
             "1,500 entries  500.0 KB  500/s");
   // A file that has grown, an empty one, and the very beginning.
   EXPECT_EQ(
       ProgressLine({.entries = 1, .bytes = 9, .total_bytes = 5, .elapsed = milliseconds(1000)}),
-      "[##############################] 100 %  1 entries  9 B  1/s  0.00 s left");
+      "[############] 100 %  1 entries  9 B  1/s  0.00 s left");
   EXPECT_EQ(ProgressLine({.total_bytes = 0}), "0 entries  0 B  0/s");
-  EXPECT_EQ(ProgressLine({.total_bytes = 10}),
-            "[------------------------------] 0 %  0 entries  0 B  0/s");
+  EXPECT_EQ(ProgressLine({.total_bytes = 10}), "[------------] 0 %  0 entries  0 B  0/s");
 }
 
 TEST(SummaryLine, TellsEntriesBytesTimeAndRate) {
@@ -59,6 +59,18 @@ TEST(Progress, StaysSilentUntilItIsTime) {
   progress.Show({.entries = 1});
   progress.Clear();
   EXPECT_EQ(err.str(), "");
+}
+
+// Else the terminal would be full of their beginnings.
+TEST(Progress, CutsLinesThatAreWiderThanTheTerminal) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Terminal terminal{.out = out, .err = err, .err_is_terminal = true};
+  Progress progress(terminal);
+  while (err.str().empty()) progress.Show(std::string(10'000, 'x'));
+  const std::string shown = err.str();
+  EXPECT_EQ(static_cast<std::size_t>(std::count(shown.begin(), shown.end(), 'x')),
+            SizeOfTerminal(STDERR_FILENO).columns - 1);
 }
 
 TEST(TextTable, MakesColumnsAsWideAsTheyMustBe) {

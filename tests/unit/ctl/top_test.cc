@@ -39,7 +39,7 @@ TEST(TopText, ShowsTheClusterItsNodesMovesAndBusiestShards) {
             "   3  c     dead             0  ████████ 5  ████████ 1.2 GB  ████████ 3.0 %  50.0 GB\n"
             "\n"
             "shard  from   to     why    how far\n"
-            "    1  1 2 3  1 2 4  drain  [###############---------------] 50 %  20.0 MB of 40.0 MB"
+            "    1  1 2 3  1 2 4  drain  [######------] 50 %  20.0 MB of 40.0 MB"
             "  4.0 s left\n"
             "    2  1 2 3  1 2 4  drain  waits for its turn\n"
             "\n"
