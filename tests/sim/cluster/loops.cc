@@ -46,12 +46,12 @@ void SimLoop::Post(env::Task task) {
 }
 
 void SimLoop::Run(env::Task task) {
-  if (hangs_until_ <= events_->now()) {
+  if (busy_until_ < events_->now()) {
     task();
     return;
   }
-  events_->At(hangs_until_, process_, "post",
-              [this, task = std::move(task)]() mutable { Run(std::move(task)); });
+  busy_until_ += Between(random_, 1us, 20us);
+  events_->At(busy_until_, process_, "post", std::move(task));
 }
 
 env::TimerId SimLoop::RunAt(MonotonicTime when, env::Task task) {

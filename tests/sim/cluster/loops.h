@@ -45,11 +45,16 @@ class SimLoop final : public env::Loop {
   [[nodiscard]] MonotonicTime Now() const override { return clock_->Now(); }
   env::TimerId RunAt(MonotonicTime when, env::Task task) override;
   void Cancel(env::TimerId timer) override { pending_.erase(timer); }
-  /// Until then the loop does not turn, though the process runs.
-  void Hang(MonotonicTime until) { hangs_until_ = until; }
+  /// Until then the loop does not turn, though the process runs. Not while it hangs already, or
+  /// works off what was put off: that keeps its order.
+  void Hang(MonotonicTime until) {
+    if (busy_until_ < events_->now()) busy_until_ = until;
+  }
 
  private:
-  /// Now, or in its order once the loop turns again.
+  /// Now, or in its order once the loop turns again: one task after the other, each a moment later
+  /// than the one before. Time that stands still would make one arrival of many (what a primary
+  /// was promised while its loop hung would not count).
   void Run(env::Task task);
 
   Events* const events_;
@@ -60,7 +65,8 @@ class SimLoop final : public env::Loop {
   MonotonicTime last_post_ = kNever;
   std::set<env::TimerId> pending_;
   env::TimerId last_timer_ = 0;
-  MonotonicTime hangs_until_ = kNever;
+  /// By then the loop has done what was put off.
+  MonotonicTime busy_until_ = kNever;
 };
 
 /// Several threads: tasks end in any order, and some take long.
