@@ -11,7 +11,8 @@ namespace ringfort::sim {
 using namespace std::chrono_literals;  // NOLINT: durations
 
 Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<SimulatedNode>>* nodes,
-               std::vector<std::uint32_t> ends, std::function<bool()> whole, Random random)
+               std::vector<std::uint32_t> ends, std::function<bool()> whole,
+               std::optional<Duration> repair_after, Random random)
     : events_(events),
       network_(network),
       nodes_(nodes),
@@ -19,7 +20,8 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
       random_(random),
       pause_max_(Between(random_, 300ms, 3s)),
       whole_(std::move(whole)),
-      wipes_(nodes->size() >= 3 && random_.OneIn(3)) {}
+      wipes_(nodes->size() >= 3 && random_.OneIn(3)),
+      repair_after_(repair_after) {}
 
 void Faults::Start() {
   Next();
@@ -64,6 +66,11 @@ Unsynced Faults::AnyFate() {
   return kFates[random_.Below(std::size(kFates) - (wipes_ ? 1 : 0))];
 }
 
+Duration Faults::Absence(Duration least, Duration most) {
+  if (repair_after_ && random_.OneIn(2)) return *repair_after_ + Between(random_, 2s, 8s);
+  return Between(random_, least, most);
+}
+
 void Faults::Start(SimulatedNode* node, Duration wait) {
   events_->After(wait, nullptr, "start", [this, node] {
     if (!healed_ && !node->running()) node->Start();
@@ -75,7 +82,7 @@ void Faults::Kill() {
   if (!node.running()) return;
   node.Kill(AnyFate());
   // Now and then it is back before anybody has noticed.
-  Start(&node, random_.OneIn(2) ? Between(random_, 1ms, 60ms) : Between(random_, 60ms, 3s));
+  Start(&node, random_.OneIn(2) ? Between(random_, 1ms, 60ms) : Absence(60ms, 3s));
 }
 
 void Faults::RestartStorm() {
@@ -137,7 +144,7 @@ void Faults::Isolate() {
     network_->Cut(node, other->id().value());
     if (!hears) network_->Cut(other->id().value(), node);
   }
-  events_->After(Between(random_, 20ms, 2500ms), nullptr, "mend", [this, node] {
+  events_->After(Absence(20ms, 2500ms), nullptr, "mend", [this, node] {
     for (const auto& other : *nodes_) {
       network_->Mend(node, other->id().value());
       network_->Mend(other->id().value(), node);

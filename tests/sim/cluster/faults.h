@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/random.h"
@@ -14,9 +15,11 @@ namespace ringfort::sim {
 
 class Faults {
  public:
-  /// `ends` are all that may be cut off: nodes first, then clients.
+  /// `ends` are all that may be cut off: nodes first, then clients. With `repair_after`, some nodes
+  /// are away for longer than that.
   Faults(Events* events, Network* network, std::vector<std::unique_ptr<SimulatedNode>>* nodes,
-         std::vector<std::uint32_t> ends, std::function<bool()> whole, Random random);
+         std::vector<std::uint32_t> ends, std::function<bool()> whole,
+         std::optional<Duration> repair_after, Random random);
 
   void Start();
   /// Nothing more goes wrong; everything is repaired, and who is frozen wakes up within a few
@@ -54,6 +57,8 @@ class Faults {
   /// lease stands; what the new primary tells it is late.
   void Doze();
   [[nodiscard]] Unsynced AnyFate();
+  /// How long nobody hears a node: in [least, most], or until others have taken its place.
+  [[nodiscard]] Duration Absence(Duration least, Duration most);
   SimulatedNode& Any() { return *(*nodes_)[random_.Below(nodes_->size())]; }
 
   Events* const events_;
@@ -68,6 +73,7 @@ class Faults {
   /// Nodes lose their directories in this run. Then no log is torn: an unsure voter waits for all
   /// the others, and one of them is gone for good.
   const bool wipes_;
+  const std::optional<Duration> repair_after_;
   bool healed_ = false;
 };
 

@@ -19,7 +19,9 @@ DEFINE_uint64(runs, 1, "how many seeds in a row are run");
 DEFINE_uint32(seconds, 20, "simulated seconds in which things go wrong");
 DEFINE_string(nodes, "3",
               "nodes of the cluster, at least 1; several sizes (3,5) are run with every seed");
-DEFINE_uint32(spares, 0, "nodes that may join; with any, operators drain and take back nodes too");
+DEFINE_uint32(spares, 0,
+              "nodes that may join; with any, operators are at work, and nodes stay away until "
+              "they are replaced");
 DEFINE_bool(stop, false, "stop at the first violation");
 DEFINE_bool(trace, false, "print what happens");
 
@@ -67,6 +69,9 @@ class Progress {
     wrong_ += !outcome.wrong.empty();
     simulated_ += outcome.simulated;
     calls_ += outcome.writes + outcome.reads;
+    requests_taken_ += outcome.requests_taken;
+    moves_ += outcome.moves;
+    repairs_ += outcome.repairs;
   }
   /// A line that replaces itself on a terminal, one every few seconds elsewhere.
   void Show() {
@@ -95,6 +100,9 @@ class Progress {
                 done_, calls_, Seconds(simulated_),
                 Seconds(std::chrono::steady_clock::now() - began_at_), Seconds(simulated_) / busy,
                 wrong_);
+    std::printf("%" PRIu64 " requests of operators taken, %" PRIu64 " moves, %" PRIu64
+                " of them repairs\n",
+                requests_taken_, moves_, repairs_);
   }
   [[nodiscard]] bool any_wrong() const { return wrong_ != 0; }
 
@@ -106,6 +114,9 @@ class Progress {
   std::uint64_t done_ = 0;
   std::uint64_t wrong_ = 0;
   std::uint64_t calls_ = 0;
+  std::uint64_t requests_taken_ = 0;
+  std::uint64_t moves_ = 0;
+  std::uint64_t repairs_ = 0;
   std::chrono::nanoseconds simulated_{0};
 };
 

@@ -20,6 +20,11 @@ void Watch::OnMessage(NodeId from, std::string_view message) {
   for (const proto::LedShard& led : peer.heartbeat().leads()) {
     elections_.OnLeads(from, ShardId(led.shard()), Term(led.term()));
   }
+  if (peer.has_map_answer()) {
+    proto::ClusterMap map;
+    RF_CHECK(map.ParseFromString(peer.map_answer().map()));
+    moves_.OnMap(map);
+  }
   for (const proto::RaftMessage& sent : peer.raft().messages()) {
     const ShardId shard(sent.shard());
     const Term term(sent.term());

@@ -14,6 +14,7 @@
 #include "tests/sim/checkers/log_matching.h"
 #include "tests/sim/checkers/said_is_stored.h"
 #include "tests/sim/checkers/state_machine_safety.h"
+#include "tests/sim/cluster/moves.h"
 
 namespace ringfort::sim {
 
@@ -34,6 +35,7 @@ class Watch {
   void OnWiped(NodeId node);
 
   [[nodiscard]] std::uint64_t states_compared() const { return states_.compared(); }
+  [[nodiscard]] const Moves& moves() const { return moves_; }
 
  private:
   ElectionSafety elections_;
@@ -42,6 +44,7 @@ class Watch {
   CommitRule commits_;
   LeaderCompleteness leaders_;
   StateMachineSafety states_;
+  Moves moves_;
 };
 
 }  // namespace ringfort::sim

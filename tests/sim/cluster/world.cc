@@ -16,6 +16,9 @@ constexpr std::uint32_t kReplicas = 3;
 constexpr std::uint32_t kFirstClient = 1001;
 constexpr std::uint32_t kFirstLocalCaller = 2001;
 constexpr std::size_t kComplaintsMax = 20;
+// As soon as the meta group's primary counts a node as dead: few of them lead for long here, and
+// each counts anew.
+constexpr Duration kRepairAfter = 3s;
 
 ring::ClusterConfig ConfigOf(const WorldOptions& options) {
   ring::ClusterConfig config;
@@ -31,6 +34,7 @@ ring::ClusterConfig ConfigOf(const WorldOptions& options) {
 // Small budgets, so that logs are cut and fetched, and queues fill, within seconds.
 node::NodeOptions NodeOptionsOf(Random& random) {
   node::NodeOptions options;
+  options.meta.reconciler.repair_after = kRepairAfter;
   options.replica.raft.lease_reads = !random.OneIn(4);
   options.replica.raft.cache_bytes_max = 2000;
   options.replica.raft.append_bytes_max = 500;
@@ -64,7 +68,8 @@ World::World(const WorldOptions& options)
   MakeNodes(&ends);
   MakeClients(&ends);
   faults_ = std::make_unique<Faults>(
-      &events_, &network_, &nodes_, ends, [this] { return Whole(); }, random_.Fork());
+      &events_, &network_, &nodes_, ends, [this] { return Whole(); },
+      options_.spares > 0 ? std::optional(kRepairAfter) : std::nullopt, random_.Fork());
   if (options_.spares > 0) {
     operator_ = std::make_unique<Operator>(&events_, &nodes_, options_.shards, random_.Fork());
   }
@@ -142,6 +147,9 @@ Outcome World::Run() {
   Judge();
   outcome_.trace_hash = events_.trace.hash();
   outcome_.states_compared = watch_.states_compared();
+  outcome_.requests_taken = operator_ == nullptr ? 0 : operator_->taken();
+  outcome_.moves = watch_.moves().finished();
+  outcome_.repairs = watch_.moves().repairs();
   outcome_.simulated = events_.now() - began;
   return outcome_;
 }

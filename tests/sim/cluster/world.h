@@ -22,7 +22,8 @@ namespace ringfort::sim {
 struct WorldOptions {
   std::uint64_t seed = 1;
   std::uint32_t nodes = 3;
-  /// Nodes that may join while it runs, and operators who drain and take back; 0: no operator.
+  /// Nodes that may join while it runs. With any, operators drain and take back, and nodes that are
+  /// away for long are replaced.
   std::uint32_t spares = 0;
   std::uint32_t shards = 4;
   std::uint32_t clients = 4;
@@ -43,6 +44,11 @@ struct Outcome {
   /// Calls that ended with an error while things went wrong.
   std::uint64_t failed = 0;
   std::uint64_t states_compared = 0;
+  /// What operators asked and the cluster took; replicas of a shard that came to be on other nodes,
+  /// and how often that was because one was gone for too long.
+  std::uint64_t requests_taken = 0;
+  std::uint64_t moves = 0;
+  std::uint64_t repairs = 0;
   /// How long the run was, in simulated time.
   Duration simulated{0};
 };
