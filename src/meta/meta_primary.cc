@@ -197,7 +197,7 @@ void MetaPrimary::GiveOrder(const Order& order) {
 // Reading.
 
 void MetaPrimary::Load() {
-  if (loading_) return;
+  if (loading_ || writing_) return;  // Also the first state.
   loading_ = true;
   proto::Request request;
   request.mutable_open_session();
@@ -250,9 +250,7 @@ void MetaPrimary::OnLoaded(Result<std::optional<State>> state) {
   }
   State first;
   first.map = doors_.first_map();
-  loading_ = true;  // Until it is written.
-  Write(nullptr, std::move(first), "ringfort", {"the cluster is created"},
-        [this](const Status&) { loading_ = false; });
+  Write(nullptr, std::move(first), "ringfort", {"the cluster is created"}, [](const Status&) {});
 }
 
 void MetaPrimary::TakeOver(State state) {
