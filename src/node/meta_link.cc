@@ -53,7 +53,9 @@ void Node::SubmitToMeta(proto::Request request, meta::MetaPrimary::OnReply then)
       return;
     }
     const auto left = std::chrono::milliseconds(submitted->timeout_ms());
-    replica->Submit({std::move(*submitted), std::move(reply), loop.Now() + left});
+    // Also on full disks: to take a node in, or to drain one, is how operators make room.
+    replica->Submit({std::move(*submitted), std::move(reply), loop.Now() + left,
+                     /*makes_room=*/true});
   });
 }
 

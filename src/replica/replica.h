@@ -44,6 +44,8 @@ struct Request {
   /// Called once, on the replica's loop; may submit again.
   Reply reply;
   MonotonicTime deadline = kForever;
+  /// It leads to room on the disks, as a delete does: a full disk takes it though it puts.
+  bool makes_room = false;
 };
 
 /// What replicas want done, gathered over a turn.

@@ -142,7 +142,7 @@ void Replica::ProposeWrites(MonotonicTime now) {
       continue;
     }
     if (room == storage::DiskRoom::kExhausted ||
-        (room == storage::DiskRoom::kFull && Puts(request.body))) {
+        (room == storage::DiskRoom::kFull && !request.makes_room && Puts(request.body))) {
       write_bytes_ -= bytes;
       const bool own = host_->OwnRoom() == room;
       request.reply(ErrorResponse(DiskFull(own, room)));

@@ -9,7 +9,8 @@ namespace ringfort::storage {
 /// From good to bad. The numbers travel in heartbeats.
 enum class DiskRoom : std::uint8_t {
   kEnough = 0,
-  /// No puts any more. Deletes, which lead to room, and everything else go on.
+  /// No clients' puts any more. Deletes and changes of the cluster map, which lead to room, and
+  /// everything else go on.
   kFull = 1,
   /// No commands at all, not even those of a primary elsewhere: what is left is for flushes,
   /// compactions and the log's own records.

@@ -128,10 +128,17 @@ TEST_F(FullDisk, OfTheOnlyNode) {
   ExpectReads();
   for (int i = 0; i < 16; ++i) EXPECT_TRUE(client_->Delete(KeyOf(i)).ok());
   EXPECT_EQ(client_->Get(KeyOf(0)).status().code(), Code::kNotFound);
+  const auto weigh = [&](std::uint32_t weight) {
+    const auto change =
+        NodeChange{.kind = NodeChange::Kind::kSetWeight, .node = 1, .weight = weight};
+    return client_->ChangeNode(change).status().code();
+  };
+  EXPECT_EQ(weigh(2), Code::kOk) << "operators may still make room";
 
   Fill(1, kExhaustedMiB, DiskRoom::kExhausted);
   for (int i = 16; i < 32; ++i) ExpectPut(i, Code::kDiskFull);
   EXPECT_EQ(client_->Delete(KeyOf(16)).status().code(), Code::kDiskFull);
+  EXPECT_EQ(weigh(3), Code::kDiskFull);
   ExpectReads();
 
   EXPECT_TRUE(cluster_->Runs(1)) << cluster_->Output(1);

@@ -128,14 +128,15 @@ void LoneReplica::Acknowledge(std::uint32_t from_node) {
   Hear(from_node, raft.term(), reply);
 }
 
-std::shared_ptr<Answer> LoneReplica::Ask(proto::Request request, Duration timeout) {
+std::shared_ptr<Answer> LoneReplica::Ask(proto::Request request, Duration timeout,
+                                         bool makes_room) {
   auto answer = std::make_shared<Answer>();
   replica_->Submit({std::move(request),
                     [answer](proto::Response response) {
                       ++answer->calls;
                       answer->response = std::move(response);
                     },
-                    now_ + timeout});
+                    now_ + timeout, makes_room});
   return answer;
 }
 

@@ -71,7 +71,8 @@ class LoneReplica final : public Host {
   void Acknowledge(std::uint32_t from_node);
 
   /// Submits a request. The answer is filled in when it comes.
-  std::shared_ptr<Answer> Ask(proto::Request request, Duration timeout = std::chrono::hours(1));
+  std::shared_ptr<Answer> Ask(proto::Request request, Duration timeout = std::chrono::hours(1),
+                              bool makes_room = false);
 
   [[nodiscard]] Replica& replica() { return *replica_; }
   [[nodiscard]] LivenessCell& cell() { return cell_; }

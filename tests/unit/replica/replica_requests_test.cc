@@ -442,6 +442,8 @@ TEST_F(Primary, RefusesPutsWhileItsDiskIsFull) {
   world_.rooms[NodeId(1)] = DiskRoom::kFull;
   const auto put = AskPut("key", "value");
   const auto removal = world_.Ask(WriteRequest(session_, ++sequence_, {Delete("key")}));
+  const auto makes_room = world_.Ask(WriteRequest(session_, ++sequence_, {Put("map", "value")}),
+                                     std::chrono::seconds(1), /*makes_room=*/true);
   const auto opened = world_.Ask(OpenRequest());
   Lease();
   const auto read = world_.Ask(GetRequest("key"));
@@ -449,6 +451,7 @@ TEST_F(Primary, RefusesPutsWhileItsDiskIsFull) {
   EXPECT_EQ(put->code(), Code::kDiskFull);
   EXPECT_EQ(put->effect(), Effect::kNotApplied);
   EXPECT_EQ(removal->code(), Code::kOk);
+  EXPECT_EQ(makes_room->code(), Code::kOk) << "without it no operator gets out of this";
   EXPECT_EQ(opened->code(), Code::kOk);
   EXPECT_EQ(read->code(), Code::kOk);
   EXPECT_FALSE(read->response.got().entries(0).found());
@@ -462,10 +465,13 @@ TEST_F(Primary, RefusesAllWritesWhileItsDiskIsExhausted) {
   world_.rooms[NodeId(1)] = DiskRoom::kExhausted;
   const auto put = AskPut("key", "value");
   const auto removal = world_.Ask(WriteRequest(session_, ++sequence_, {Delete("key")}));
+  const auto makes_room = world_.Ask(WriteRequest(session_, ++sequence_, {Put("map", "value")}),
+                                     std::chrono::seconds(1), /*makes_room=*/true);
   Lease();
   const auto read = world_.Ask(GetRequest("key"));
   Commit();
   EXPECT_EQ(put->code(), Code::kDiskFull);
+  EXPECT_EQ(makes_room->code(), Code::kDiskFull);
   EXPECT_EQ(removal->code(), Code::kDiskFull);
   EXPECT_EQ(removal->effect(), Effect::kNotApplied);
   EXPECT_EQ(read->code(), Code::kOk);
