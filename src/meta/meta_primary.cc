@@ -119,12 +119,14 @@ bool MetaPrimary::SomebodyJoins() const {
 void MetaPrimary::OnReport(const env::PeerIdentity& from, const proto::NodeReport& report) {
   if (!term_ || state_ == nullptr || report.term() != term_->value()) return;
   reports_.Take(from, report, doors_.control->Now(), UnixMilliseconds(*doors_.wall));
+  strays_.LookAt(state_->map, reports_, reports_.TakeChanged());
 }
 
 void MetaPrimary::Reconcile() {
-  steps_ = meta::Reconcile(*state_, reports_, since_, doors_.control->Now(), options_.reconciler);
+  steps_ = meta::Reconcile(*state_, reports_, strays_.shards(), since_, doors_.control->Now(),
+                           options_.reconciler);
   if (steps_.next) {
-    Make("ringfort", *steps_.next, steps_.events, [](const Status&) {});
+    Make("ringfort", *std::move(steps_.next), steps_.events, [](const Status&) {});
     return;  // What follows from a map that is not written yet waits for it.
   }
   GiveOrders();
@@ -259,6 +261,7 @@ void MetaPrimary::TakeOver(State state) {
     reports_ = Reports(state.map.meta_shard());
   }
   state_ = std::make_unique<State>(std::move(state));
+  strays_.LookAtAll(state_->map, reports_);
   doors_.on_map(state_->map);
 }
 

@@ -139,6 +139,8 @@ class MetaPrimary {
   SessionId session_;
   Sequence sequence_;
   Reports reports_{ShardId()};
+  /// By the two.
+  Strays strays_;
   /// After a write that was refused: when the next round may write again.
   MonotonicTime write_at_ = kNever;
   /// By shard: when its role may be ordered to be handed over again, while that does not come

@@ -32,13 +32,36 @@ std::string Mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
 
+// A learner that is no voter where one should be is the shard's own matter.
+bool HasStrayMembers(const Nodes& place, const raft::Members& members) {
+  const auto placed = [&](const raft::Member& member) { return Contains(place, member.node); };
+  const auto takes_part = [&](NodeId node) {
+    const auto is_there = [node](const raft::Member& member) { return member.node == node; };
+    return std::ranges::any_of(members.voters, is_there) ||
+           std::ranges::any_of(members.learners, is_there);
+  };
+  return !std::ranges::all_of(members.voters, placed) ||
+         !std::ranges::all_of(members.learners, placed) || !std::ranges::all_of(place, takes_part);
+}
+
+// Of one that moves, the move says what is to be done; of one that is changing, nothing is sure.
+bool MayStray(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) {
+  return news != nullptr && !news->changing && !map.moves.contains(shard);
+}
+
+bool IsStray(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) {
+  if (!MayStray(map, shard, news)) return false;
+  const Nodes& place = map.PlaceOf(shard);
+  return news->primary != place.front() || HasStrayMembers(place, news->members);
+}
+
 class Round {
  public:
-  Round(const State& state, const Reports& reports, MonotonicTime since, MonotonicTime now,
-        const ReconcilerOptions& options)
+  Round(const State& state, const Reports& reports, const std::set<ShardId>& strays,
+        MonotonicTime since, MonotonicTime now, const ReconcilerOptions& options)
       : before_(state),
-        state_(state),
         reports_(reports),
+        strays_(strays),
         since_(since),
         now_(now),
         options_(options) {}
@@ -48,65 +71,82 @@ class Round {
     NoteStrays();
     TakeMoves();
     PreferPrimaries();
-    CountVersion(before_, &state_);
-    if (!(state_ == before_)) steps_.next = std::move(state_);
+    if (changed_) {
+      CountVersion(before_, &*changed_);
+      if (!(*changed_ == before_)) steps_.next = std::move(changed_);
+    }
     return std::move(steps_);
   }
 
  private:
+  [[nodiscard]] const State& state() const { return changed_ ? *changed_ : before_; }
+  // Copied only now: most rounds change nothing.
+  State& Edit() {
+    if (!changed_) changed_ = before_;
+    return *changed_;
+  }
+
   // Nodes.
 
   void NoteNodes() {
     bool replan = false;
-    for (NodeInfo& node : state_.map.nodes) replan = NoteNode(&node) || replan;
-    if (replan) Replan(&state_);
+    for (std::size_t i = 0; i < before_.map.nodes.size(); ++i) replan = NoteNode(i) || replan;
+    if (!replan) return;
+    Replan(&Edit());
+    Strays anew;
+    anew.LookAtAll(state().map, reports_);
+    strays_ = anew.shards();
   }
 
   // True: the plan must be made anew.
-  bool NoteNode(NodeInfo* node) {
-    if (node->state == NodeState::kGone) return false;
-    const NodeNews* news = reports_.Of(node->id);
-    if (reports_.IsAlive(node->id, now_)) {
-      if (node->incarnation != news->identity.incarnation && node->state != NodeState::kJoining) {
-        node->incarnation = news->identity.incarnation;
-        Event(Name(node->id) + " has another data directory than before");
+  bool NoteNode(std::size_t i) {
+    const NodeInfo& node = before_.map.nodes[i];
+    const auto edit = [this, i]() -> NodeInfo& { return Edit().map.nodes[i]; };
+    if (node.state == NodeState::kGone) return false;
+    const NodeNews* news = reports_.Of(node.id);
+    if (reports_.IsAlive(node.id, now_)) {
+      if (node.incarnation != news->identity.incarnation && node.state != NodeState::kJoining) {
+        edit().incarnation = news->identity.incarnation;
+        Event(Name(node.id) + " has another data directory than before");
       }
-      if (node->state == NodeState::kJoining && node->incarnation == news->identity.incarnation) {
-        node->state = NodeState::kActive;
-        Event(Name(node->id) + " is active");
+      if (node.state == NodeState::kJoining && node.incarnation == news->identity.incarnation) {
+        edit().state = NodeState::kActive;
+        Event(Name(node.id) + " is active");
         return true;
       }
-      if (node->lost) {
-        node->lost = false;
-        Event(Name(node->id) + " is back");
+      if (node.lost) {
+        edit().lost = false;
+        Event(Name(node.id) + " is back");
         return true;
       }
-    } else if (const Duration silent = reports_.SilentFor(node->id, since_, now_);
-               !node->lost && node->state != NodeState::kJoining &&
-               silent > options_.repair_after) {
-      node->lost = true;
-      Event(Name(node->id) + " was not heard of for " + Seconds(silent) +
+    } else if (const Duration silent = reports_.SilentFor(node.id, since_, now_);
+               !node.lost && node.state != NodeState::kJoining && silent > options_.repair_after) {
+      edit().lost = true;
+      Event(Name(node.id) + " was not heard of for " + Seconds(silent) +
             ": its copies are made on other nodes");
       return true;
     }
-    if (node->removing && IsEmpty(node->id, news)) {
-      node->state = NodeState::kGone;
-      node->removing = false;
-      node->lost = false;
-      Event(Name(node->id) + " is gone");
+    if (node.removing && IsEmpty(node.id, news)) {
+      edit().state = NodeState::kGone;
+      edit().removing = false;
+      edit().lost = false;
+      Event(Name(node.id) + " is gone");
     }
     return false;
   }
 
+  // A node that is gone ends, and nobody hears it any more: so every shard's own log must have
+  // said that it is no member (protocols 6), committed, or that might be taken back.
   [[nodiscard]] bool IsEmpty(NodeId node, const NodeNews* news) const {
-    if (reports_.IsAlive(node, now_) && news->replicas > 0) return false;
-    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
+    const bool alive = reports_.IsAlive(node, now_);
+    if (alive && news->replicas > 0) return false;
+    if (!alive && reports_.SilentFor(node, since_, now_) <= kDeadAfter) return false;
+    for (std::uint32_t i = 0; i <= state().map.shards(); ++i) {
       const ShardId shard(i);
-      if (Contains(state_.map.PlaceOf(shard), node)) return false;
-      if (Contains(state_.map.TargetOf(shard), node)) return false;
+      if (Contains(state().map.PlaceOf(shard), node)) return false;
+      if (Contains(state().map.TargetOf(shard), node)) return false;
       const ShardNews* led = reports_.Of(shard);
-      if (led == nullptr && state_.map.moves.contains(shard)) return false;
-      if (led != nullptr && IsMember(led->members, node)) return false;
+      if (led == nullptr || led->changing || IsMember(led->members, node)) return false;
     }
     return true;
   }
@@ -121,16 +161,12 @@ class Round {
   // An order that was late, or a move that was taken back in its midst, may have left a member
   // where none should be, or none where one should: that is a move, too.
   void NoteStrays() {
-    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
-      const ShardId shard(i);
+    for (const ShardId shard : strays_) {
       const ShardNews* news = reports_.Of(shard);
-      if (news == nullptr || news->changing || state_.map.moves.contains(shard)) continue;
-      const Nodes& place = state_.map.PlaceOf(shard);
-      const Nodes voters = NodesOf(news->members.voters);
-      const Nodes learners = NodesOf(news->members.learners);
-      const bool stray = !Without(voters, place).empty() || !Without(learners, place).empty() ||
-                         !Without(Without(place, voters), learners).empty();
-      if (stray) state_.map.moves.emplace(shard, Move{place, MoveCause::kBalance});
+      if (!MayStray(state().map, shard, news)) continue;
+      const Nodes& place = state().map.PlaceOf(shard);
+      if (!HasStrayMembers(place, news->members)) continue;
+      Edit().map.moves.emplace(shard, Move{place, MoveCause::kBalance});
     }
   }
 
@@ -140,9 +176,9 @@ class Round {
   void TakeMoves() {
     using Rank = std::tuple<bool, int, std::size_t, ShardId>;
     std::vector<Rank> order;
-    for (const auto& [shard, move] : state_.map.moves) {
+    for (const auto& [shard, move] : state().map.moves) {
       const ShardNews* news = reports_.Of(shard);
-      const bool begun = HasBegun(state_.map, shard, news);
+      const bool begun = HasBegun(state().map, shard, news);
       const int urgency = move.cause == MoveCause::kRepair    ? 0
                           : move.cause == MoveCause::kBalance ? 2
                                                               : 1;
@@ -161,11 +197,11 @@ class Round {
         progress->stuck = "no node says that it leads the shard (see ringfortctl doctor)";
         continue;
       }
-      if (!TakeStep(shard, state_.map.moves.at(shard), *news, progress)) continue;
-      Nodes& place =
-          shard == state_.map.meta_shard() ? state_.map.meta : state_.map.placement[shard.value()];
-      place = std::move(state_.map.moves.at(shard).to);
-      state_.map.moves.erase(shard);
+      if (!TakeStep(shard, state().map.moves.at(shard), *news, progress)) continue;
+      ring::ClusterMap& map = Edit().map;
+      Nodes& place = shard == map.meta_shard() ? map.meta : map.placement[shard.value()];
+      place = std::move(map.moves.at(shard).to);
+      map.moves.erase(shard);
       steps_.moves.erase(shard);
       if (++count <= kNamesMax) done += (done.empty() ? "" : ", ") + ShardName(shard);
     }
@@ -174,8 +210,8 @@ class Round {
   }
 
   [[nodiscard]] std::string ShardName(ShardId shard) const {
-    return shard == state_.map.meta_shard() ? "the meta group"
-                                            : "shard " + std::to_string(shard.value());
+    return shard == state().map.meta_shard() ? "the meta group"
+                                             : "shard " + std::to_string(shard.value());
   }
 
   // A move fills its new nodes, from the shard's primary.
@@ -221,7 +257,7 @@ class Round {
       Give(shard, news, std::move(change));
       return false;
     }
-    if (!progress->begun && fresh.empty() && state_.paused) {
+    if (!progress->begun && fresh.empty() && state().paused) {
       progress->stage = "paused";
       return false;
     }
@@ -236,8 +272,8 @@ class Round {
   }
 
   bool MayBegin(const ShardNews& news, const Nodes& missing, Progress* progress) const {
-    progress->stage = state_.paused ? "paused" : "waits for its turn";
-    return !state_.paused && !IsBusy(news, missing);
+    progress->stage = state().paused ? "paused" : "waits for its turn";
+    return !state().paused && !IsBusy(news, missing);
   }
 
   bool CanTake(const ShardNews& news, const Nodes& missing, Progress* progress) const {
@@ -286,11 +322,15 @@ class Round {
       return;
     }
     if (!Contains(move.to, news.primary)) {
+      // Where all disks are full, a full one leads as well as the one that is to be emptied.
+      const NodeNews* leads_now = reports_.Of(news.primary);
+      const storage::DiskRoom worst =
+          leads_now == nullptr ? storage::DiskRoom::kEnough : leads_now->room;
       bool waits = false;
       for (const NodeId node : move.to) {
         if (!Contains(healthy, node)) continue;
         waits = true;
-        if (!MayLead(node)) continue;
+        if (!MayLead(node, worst)) continue;
         progress->stage = "handing the role over";
         Give(shard, news, TransferTo{node});
         return;
@@ -309,21 +349,20 @@ class Round {
   // Primaries.
 
   void PreferPrimaries() {
-    for (std::uint32_t i = 0; i <= state_.map.shards(); ++i) {
-      const ShardId shard(i);
+    for (const ShardId shard : strays_) {
       const ShardNews* news = reports_.Of(shard);
-      if (news == nullptr || news->changing || state_.map.moves.contains(shard)) continue;
-      const NodeId preferred = state_.map.PlaceOf(shard).front();
-      if (news->primary == preferred || !MayLead(preferred)) continue;
+      if (!MayStray(state().map, shard, news)) continue;
+      const NodeId preferred = state().map.PlaceOf(shard).front();
+      if (news->primary == preferred || !MayLead(preferred, storage::DiskRoom::kEnough)) continue;
       if (!Contains(reports_.HealthyVoters(*news, now_), preferred)) continue;
       Give(shard, *news, TransferTo{preferred});
     }
   }
 
-  [[nodiscard]] bool MayLead(NodeId node) const {
+  [[nodiscard]] bool MayLead(NodeId node, storage::DiskRoom worst) const {
     const NodeNews* news = reports_.Of(node);
-    return news != nullptr && news->ready && !news->leaving &&
-           news->room == storage::DiskRoom::kEnough && now_ - news->since >= options_.settled_after;
+    return news != nullptr && news->ready && !news->leaving && news->room <= worst &&
+           now_ - news->since >= options_.settled_after;
   }
 
   template <typename What>
@@ -334,8 +373,10 @@ class Round {
   void Event(std::string what) { steps_.events.push_back(std::move(what)); }
 
   const State& before_;
-  State state_;
+  /// None while it is as before.
+  std::optional<State> changed_;
   const Reports& reports_;
+  std::set<ShardId> strays_;
   const MonotonicTime since_;
   const MonotonicTime now_;
   const ReconcilerOptions& options_;
@@ -355,9 +396,27 @@ bool HasBegun(const ring::ClusterMap& map, ShardId shard, const ShardNews* news)
   });
 }
 
-Steps Reconcile(const State& state, const Reports& reports, MonotonicTime since, MonotonicTime now,
-                const ReconcilerOptions& options) {
-  return Round(state, reports, since, now, options).Run();
+void Strays::LookAtAll(const ring::ClusterMap& map, const Reports& reports) {
+  shards_.clear();
+  for (ShardId shard; shard <= map.meta_shard(); ++shard) {
+    if (IsStray(map, shard, reports.Of(shard))) shards_.insert(shards_.end(), shard);
+  }
+}
+
+void Strays::LookAt(const ring::ClusterMap& map, const Reports& reports,
+                    const std::set<ShardId>& shards) {
+  for (const ShardId shard : shards) {
+    if (IsStray(map, shard, reports.Of(shard))) {
+      shards_.insert(shard);
+    } else {
+      shards_.erase(shard);
+    }
+  }
+}
+
+Steps Reconcile(const State& state, const Reports& reports, const std::set<ShardId>& strays,
+                MonotonicTime since, MonotonicTime now, const ReconcilerOptions& options) {
+  return Round(state, reports, strays, since, now, options).Run();
 }
 
 }  // namespace ringfort::meta

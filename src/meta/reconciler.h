@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,9 +31,13 @@ struct ReconcilerOptions {
 struct SetMembers {
   std::vector<NodeId> voters;
   std::vector<std::pair<NodeId, Incarnation>> learners;
+
+  bool operator==(const SetMembers&) const = default;
 };
 struct TransferTo {
   NodeId node;
+
+  bool operator==(const TransferTo&) const = default;
 };
 
 /// To be carried out by the shard's primary if its members are still those of `members_index`: so
@@ -42,6 +47,8 @@ struct Order {
   ShardId shard;
   LogIndex members_index;
   std::variant<SetMembers, TransferTo> what;
+
+  bool operator==(const Order&) const = default;
 };
 
 /// How a move stands.
@@ -64,10 +71,25 @@ struct Steps {
 /// Whether anything of the shard's move was done already. False without a report.
 bool HasBegun(const ring::ClusterMap& map, ShardId shard, const ShardNews* news);
 
-/// `since`: when this primary of the meta group began; the times of dead nodes count from there.
-/// No step leaves a shard with fewer healthy voters than it had, but those that a smaller cluster
-/// cannot have. Pure.
-Steps Reconcile(const State& state, const Reports& reports, MonotonicTime since, MonotonicTime now,
-                const ReconcilerOptions& options);
+/// The shards that are not as the map has them although they do not move: their members or their
+/// primary are others. Kept from round to round, for to look at all shards of a large cluster takes
+/// longer than all the rest of a round.
+class Strays {
+ public:
+  /// Anew, after the map or all reports have become others.
+  void LookAtAll(const ring::ClusterMap& map, const Reports& reports);
+  /// Of these shards something new is reported.
+  void LookAt(const ring::ClusterMap& map, const Reports& reports, const std::set<ShardId>& shards);
+  [[nodiscard]] const std::set<ShardId>& shards() const { return shards_; }
+
+ private:
+  std::set<ShardId> shards_;
+};
+
+/// `strays`: at least the shards that Strays finds. `since`: when this primary of the meta group
+/// began; the times of dead nodes count from there. No step leaves a shard with fewer healthy
+/// voters than it had, but those that a smaller cluster cannot have. Pure.
+Steps Reconcile(const State& state, const Reports& reports, const std::set<ShardId>& strays,
+                MonotonicTime since, MonotonicTime now, const ReconcilerOptions& options);
 
 }  // namespace ringfort::meta

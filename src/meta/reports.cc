@@ -8,9 +8,6 @@
 namespace ringfort::meta {
 namespace {
 
-// Some pulses may be lost before a node counts as dead.
-constexpr Duration kDeadAfter = std::chrono::seconds(3);
-
 std::optional<ShardNews> Decode(NodeId from, const proto::LedReport& led) {
   auto members = wire::DecodeMembers(led.members());
   if (!members.ok()) return std::nullopt;
@@ -42,8 +39,12 @@ bool Reports::Take(const env::PeerIdentity& from, const proto::NodeReport& repor
   const bool same = known != nullptr && known->identity == from;
   if (report.base() != 0 && (!same || report.base() != known->sequence)) return false;
   NodeNews& node = nodes_[from.node];
-  if (report.base() == 0) {
-    std::erase_if(shards_, [&](const auto& one) { return one.second.primary == from.node; });
+  if (report.base() == 0 && known != nullptr) {
+    std::erase_if(shards_, [&](const auto& one) {
+      if (one.second.primary != from.node) return false;
+      changed_.insert(one.first);
+      return true;
+    });
   }
   if (!same) node.since = now;
   node.identity = from;
@@ -61,13 +62,17 @@ bool Reports::Take(const env::PeerIdentity& from, const proto::NodeReport& repor
       static_cast<std::int64_t>(report.clock_unix_ms()) - static_cast<std::int64_t>(unix_ms);
   for (const std::uint32_t shard : report.no_longer_led()) {
     const auto found = shards_.find(ShardId(shard));
-    if (found != shards_.end() && found->second.primary == from.node) shards_.erase(found);
+    if (found == shards_.end() || found->second.primary != from.node) continue;
+    changed_.insert(found->first);
+    shards_.erase(found);
   }
   for (const proto::LedReport& led : report.led()) {
     std::optional<ShardNews> news = Decode(from.node, led);
     if (!news || ShardId(led.shard()) > last_) continue;
     ShardNews& before = shards_[ShardId(led.shard())];
-    if (news->term >= before.term) before = *std::move(news);
+    if (news->term < before.term) continue;
+    before = *std::move(news);
+    changed_.insert(ShardId(led.shard()));
   }
   return true;
 }

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -15,6 +17,9 @@
 #include "storage/disk_room.h"
 
 namespace ringfort::meta {
+
+/// Some pulses may be lost before a node counts as dead.
+inline constexpr Duration kDeadAfter = std::chrono::seconds(3);
 
 struct NodeNews {
   env::PeerIdentity identity;
@@ -67,6 +72,9 @@ class Reports {
   bool Take(const env::PeerIdentity& from, const proto::NodeReport& report, MonotonicTime now,
             std::uint64_t unix_ms);
 
+  /// The shards of which something is new since the last call.
+  std::set<ShardId> TakeChanged() { return std::exchange(changed_, {}); }
+
   /// Null: it was never heard of.
   [[nodiscard]] const NodeNews* Of(NodeId node) const;
   /// Null: nobody says that it leads the shard.
@@ -81,6 +89,7 @@ class Reports {
   ShardId last_;
   std::map<NodeId, NodeNews> nodes_;
   std::map<ShardId, ShardNews> shards_;
+  std::set<ShardId> changed_;
 };
 
 }  // namespace ringfort::meta

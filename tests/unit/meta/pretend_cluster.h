@@ -24,9 +24,12 @@ class PretendCluster {
     std::uint64_t boot = 1;
     bool alive = true;
     std::uint64_t sequence = 0;
+    storage::DiskRoom room = storage::DiskRoom::kEnough;
   };
   struct Shard {
     raft::Members members;
+    /// Else they may be taken back.
+    bool committed = true;
     NodeId primary;
     /// Replicas that have all that is committed.
     std::set<ReplicaId> caught_up;
@@ -73,10 +76,14 @@ class PretendCluster {
 
  private:
   void Report(NodeId node);
+  void Look();
   void LiveOn(Shard* shard);
   void Obey(const Order& order, bool late);
   [[nodiscard]] bool HasMajority(const Shard& shard) const;
 
+  Strays strays_;
+  /// As of when `strays_` looked at all shards.
+  ring::ClusterMap looked_at_;
   std::deque<Order> late_;
 };
 

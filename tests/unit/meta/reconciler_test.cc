@@ -91,6 +91,53 @@ TEST_F(ReconcilerTest, ARemovedNodeIsGoneOnceItIsEmpty) {
   ExpectNothingWrong(cluster);
 }
 
+// The run: a node is down and about to be called gone; a shard whose own log still has it as a
+// learner has no primary at the moment, or its removal from there is taken back. Gone, nobody hears
+// it any more, and it ends when it comes back.
+TEST_F(ReconcilerTest, NobodyIsGoneWhomAShardMayStillHave) {
+  PretendCluster cluster(4, 4, 3, 1);
+  ASSERT_TRUE(cluster.Change(ChangeNode::REMOVE, NodeId(4)).ok());
+  ASSERT_TRUE(cluster.Settle());
+  ASSERT_EQ(Node(cluster, NodeId(4)).state, ring::NodeState::kGone);
+  State before = cluster.state;
+  before.map.nodes.back().state = ring::NodeState::kDraining;
+  before.map.nodes.back().removing = true;
+  cluster.Kill(NodeId(4));
+  const auto gone_after = [&](std::chrono::seconds time) {
+    cluster.state = before;
+    Run(&cluster, time);
+    return Node(cluster, NodeId(4)).state == ring::NodeState::kGone;
+  };
+  cluster.ReplaceMetaPrimary();
+  EXPECT_FALSE(gone_after(std::chrono::seconds(2))) << "it may not have been heard yet";
+
+  auto& shard = cluster.shards[0];
+  shard.committed = false;
+  EXPECT_FALSE(gone_after(std::chrono::seconds(10)));
+  shard.committed = true;
+
+  const raft::Members members = shard.members;
+  shard.members.learners.push_back({++shard.members.newest_id, NodeId(4), Incarnation{1, 1}});
+  ++shard.members.index;
+  shard.caught_up.clear();  // No primary: nobody says who its members are.
+  EXPECT_FALSE(gone_after(std::chrono::seconds(10)));
+  for (const raft::Member& voter : members.voters) shard.caught_up.insert(voter.id);
+  EXPECT_TRUE(gone_after(std::chrono::seconds(10)));
+  EXPECT_TRUE(shard.members.learners.empty()) << "not before it is no member";
+  ExpectNothingWrong(cluster);
+}
+
+// That is how an operator gets out of it: also shards led by who shall give them move.
+TEST_F(ReconcilerTest, AClusterOfFullDisksMovesOntoAnEmptyOne) {
+  PretendCluster cluster(3, 16, 3, 1);
+  for (auto& [id, node] : cluster.nodes) node.room = storage::DiskRoom::kFull;
+  const NodeId fourth = cluster.Join();
+  Run(&cluster, std::chrono::seconds(60));
+  EXPECT_TRUE(cluster.state.map.moves.empty());
+  EXPECT_EQ(cluster.ReplicasOn(fourth), 12U);
+  ExpectNothingWrong(cluster);
+}
+
 TEST_F(ReconcilerTest, AReplacementGetsWhatTheOtherHeld) {
   PretendCluster cluster(3, 16, 3, 1);
   cluster.options.moves_per_node = 0;  // Nothing moves before the replacement is known.
