@@ -161,6 +161,11 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
                       " at " + request.address());
   }
   NodeInfo joined;
+  if (const NodeInfo* gone = state.map.FindNode(id);
+      gone != nullptr && gone->incarnation == *incarnation) {
+    return Wrong(Name(id) + " was removed, and its data directory with it",
+                 "delete the directory: an empty one may join");
+  }
   joined.id = id;
   joined.address = request.address();
   joined.zone = ZoneOf(request.zone(), id);

@@ -19,7 +19,8 @@ struct Change {
 
 /// Takes a node in, as joining. Again, by the same directory: only the address changes, or nothing.
 /// By another directory than the member's: only if that is `dead`; the primaries fill it again.
-/// kInvalidArgument for an address, zone or weight that is none, or an id or address in use.
+/// The id of a node that is gone is free, its directory is none's any more. kInvalidArgument for
+/// that, for an address, zone or weight that is none, and for an id or address in use.
 Result<Change> Join(const State& state, const proto::JoinCluster& request, bool dead);
 
 /// kInvalidArgument for a node that is not there, or not in a state for it; kConditionFailed for

@@ -209,6 +209,8 @@ void Node::Run() {
     CollectShards(0, std::make_shared<LogKeeper::Shards>(), std::move(then));
   });
   DropUnused();
+  pulsed_at_ = doors_.loops.front()->Now();  // Silence counts from here.
+  AskAround();
   SetWaitingFor("");
   serving_.store(true, std::memory_order_release);
 }

@@ -120,6 +120,10 @@ std::string Creation::waiting_for() const {
     return "the cluster has no node " + std::to_string(self_.node.value()) +
            " (give --node the number of one of its nodes)";
   }
+  if (exists_elsewhere_) {
+    return "another node already belongs to a cluster of this name (waiting for its record; a node "
+           "that was removed from the cluster comes in again with --join)";
+  }
   std::string missing;
   for (const ring::NodeInfo& node : config_.nodes) {
     if (empty_.contains(node.id)) continue;
@@ -131,9 +135,6 @@ std::string Creation::waiting_for() const {
         [](const ring::NodeInfo& a, const ring::NodeInfo& b) { return a.id < b.id; });
     return "the cluster is not created yet: node " + std::to_string(lowest->id.value()) +
            " creates it once all configured nodes are up (start them all)";
-  }
-  if (exists_elsewhere_) {
-    return "another node already belongs to a cluster of this name (waiting for its record)";
   }
   return "the cluster is not created yet: it needs every configured node once, and node " +
          missing + " has not answered (start it)";

@@ -14,6 +14,9 @@ constexpr Duration kSavePause = std::chrono::seconds(1);
 /// After so long without a pulse nobody is said to lead the meta group.
 constexpr Duration kPulseMax = std::chrono::seconds(3);
 constexpr std::size_t kStrangersMax = 4;
+/// For so long a link to one is kept.
+constexpr Duration kStrangerMax = std::chrono::seconds(10);
+constexpr Duration kAskPause = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -75,6 +78,7 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kNodeReport: meta_->OnReport(from, message.node_report()); return true;
     case proto::PeerMessage::kShardOrder: OnOrder(message.shard_order()); return true;
     case proto::PeerMessage::kMapQuestion: {
+      if (map_.Get()->version <= MapVersion(message.map_question().newer_than())) return true;
       proto::PeerMessage answer;
       proto::ClusterMap map;
       wire::EncodeMap(*map_.Get(), &map);
@@ -105,11 +109,50 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
 void Node::OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
   if (Term(pulse.term()) < meta_term_ || pulse.address().empty()) return;
   if (MapVersion(pulse.map_version()) <= map_.Get()->version) return;
+  LinkStranger(from.node, pulse.address());
+  AskForMap(from.node);
+}
+
+void Node::LinkStranger(NodeId node, const std::string& address) {
   if (strangers_.size() >= kStrangersMax) strangers_.clear();
-  if (strangers_.insert_or_assign(from.node, pulse.address()).second) LinkPeers();
+  if (!strangers_.insert_or_assign(node, address).second) return;
+  LinkPeers();
+  doors_.loops.front()->RunAt(doors_.loops.front()->Now() + kStrangerMax, [this, node] {
+    if (!stopped_ && strangers_.erase(node) > 0) LinkPeers();
+  });
+}
+
+void Node::AskForMap(NodeId of) {
   proto::PeerMessage question;
-  question.mutable_map_question();
-  SendOrHear(from.node, question);
+  question.mutable_map_question()->set_newer_than(map_.Get()->version.value());
+  SendOrHear(of, question);
+}
+
+// Who is gone is not pulsed any more, nor who has only ever heard of nodes that are: it has to ask.
+void Node::AskAround() {
+  if (stopped_) return;
+  const MonotonicTime now = doors_.loops.front()->Now();
+  doors_.loops.front()->RunAt(now + kAskPause, [this] { AskAround(); });
+  if (now - pulsed_at_ <= kPulseMax) return;
+  const std::vector<ring::NodeInfo>& nodes = map_.Get()->nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const ring::NodeInfo& node = nodes[++ask_next_ % nodes.size()];
+    if (node.id == self_.node || node.state == ring::NodeState::kGone) continue;
+    return AskForMap(node.id);
+  }
+}
+
+void Node::TellIfGone(NodeId node) {
+  const MapHolder::Map map = map_.Get();
+  const ring::NodeInfo* info = map->FindNode(node);
+  if (info == nullptr || info->state != ring::NodeState::kGone) return;
+  LinkStranger(node, info->address);
+  proto::PeerMessage answer;
+  proto::ClusterMap encoded;
+  wire::EncodeMap(*map, &encoded);
+  answer.mutable_map_answer()->set_map(encoded.SerializeAsString());
+  // Its other lane may be up later.
+  doors_.transport->Send(node, env::Lane::kLiveness, answer.SerializeAsString());
 }
 
 void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
@@ -117,11 +160,7 @@ void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse)
   meta_term_ = Term(pulse.term());
   meta_primary_ = from.node;
   pulsed_at_ = doors_.loops.front()->Now();
-  if (MapVersion(pulse.map_version()) > map_.Get()->version) {
-    proto::PeerMessage question;
-    question.mutable_map_question();
-    SendOrHear(from.node, question);
-  }
+  if (MapVersion(pulse.map_version()) > map_.Get()->version) AskForMap(from.node);
   reporter_->Answer(from.node, pulse, [this, to = from.node](proto::NodeReport report) {
     report.set_map_version(map_.Get()->version.value());
     report.set_disk_room(static_cast<std::uint32_t>(room_.load()));
@@ -182,10 +221,26 @@ void Node::SaveMap() {
           doors_.on_fatal(status);
         } else if (map->version < map_.Get()->version) {
           SaveMap();
+        } else {
+          EndIfRemoved(*map);
         }
       });
     });
   });
+}
+
+// A replica that is left here is a member nowhere: the map says so only once every shard's log does
+// (meta/reconciler.cc). It is not destroyed by that, and will not vote.
+void Node::EndIfRemoved(const ring::ClusterMap& saved) {
+  const ring::NodeInfo* own = saved.FindNode(self_.node);
+  if (own == nullptr || own->state != ring::NodeState::kGone || removed_ || stopped_) return;
+  removed_ = true;
+  doors_.log_line("node " + std::to_string(self_.node.value()) +
+                  " was removed from the cluster (by version " +
+                  std::to_string(saved.version.value()) +
+                  " of the map): it ends (to take it in again, delete its data directory and start "
+                  "it with --join)");
+  doors_.on_removed();
 }
 
 // Operators.
@@ -206,7 +261,8 @@ void Node::HandleMeta(proto::MetaRequest request, Reply reply) {
       });
       return;
     }
-    const bool known = pulsed_at_ != kNever && doors_.loops.front()->Now() - pulsed_at_ < kPulseMax;
+    const bool known =
+        meta_primary_ != NodeId() && doors_.loops.front()->Now() - pulsed_at_ < kPulseMax;
     if (known && meta_primary_ != self_.node) {
       wire::EncodeStatus(Status(Code::kNotPrimary, "this node does not lead the meta group"),
                          response.mutable_error());

@@ -166,7 +166,7 @@ void Node::SendToAll(const proto::PeerMessage& message) {
 
 void Node::Leave(Duration timeout, std::function<void()> done) {
   doors_.loops.front()->Post([this, timeout, done = std::move(done)] {
-    if (!running_ || stopped_) {
+    if (!running_ || stopped_ || removed_) {  // Nobody needs who was removed.
       done();
       return;
     }
@@ -180,7 +180,13 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
 
 void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
   creation_.OnConnected(peer, has_record);
-  if (running_ && IsPeer(peer)) liveness_->OnConnected(peer);
+  if (!has_record_) SetWaitingFor(creation_.waiting_for());
+  if (!running_) return;
+  if (IsPeer(peer)) {
+    liveness_->OnConnected(peer);
+  } else {
+    TellIfGone(peer.node);
+  }
 }
 
 void Node::OnGone(NodeId node, BootNumber boot) {
@@ -215,9 +221,11 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
   }
   if (!running_ || liveness_->IsGone(from)) return;
   if (!IsPeer(from)) {
-    // What a stranger may say: that the map has changed; and what the new map is.
+    // What a stranger may say: that the map has changed; and what the new map is. What it may ask:
+    // whether it is gone.
     if (message.has_meta_pulse()) OnStrangePulse(from, message.meta_pulse());
     if (message.has_map_answer() && strangers_.contains(from.node)) OnMetaMessage(from, message);
+    if (message.has_map_question()) TellIfGone(from.node);
     return;
   }
   switch (message.body_case()) {

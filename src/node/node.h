@@ -61,6 +61,9 @@ struct NodeDoors {
   /// The node must stop: nobody knows what its disk kept. Called on any thread, more than once
   /// perhaps.
   std::function<void(const Status&)> on_fatal;
+  /// The cluster has removed this node, which its identity now says, too: the node is to stop, as
+  /// politely as ever. Control loop, once.
+  std::function<void()> on_removed;
   /// One line for the operator. Any thread.
   std::function<void(const std::string&)> log_line;
   /// More counters for the node's status. Any thread.
@@ -129,10 +132,18 @@ class Node final : public env::TransportEvents {
   bool OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage& message);
   void OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
   void OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
+  void LinkStranger(NodeId node, const std::string& address);
+  void AskForMap(NodeId of);
+  /// Asks one node after the other for the map while nobody leads the meta group, by what is heard.
+  void AskAround();
+  /// If that node is gone by the map: sends it the map.
+  void TellIfGone(NodeId node);
   void OnOrder(const proto::ShardOrder& order);
   void TakeMap(const ring::ClusterMap& map);
   void LinkPeers();
   void SaveMap();
+  /// Once the map that is saved says that this node is gone.
+  void EndIfRemoved(const ring::ClusterMap& saved);
   void HandleMeta(proto::MetaRequest request, Reply reply);
 
   // begin.cc: from a stored record to running replicas.
@@ -201,8 +212,12 @@ class Node final : public env::TransportEvents {
   std::uint32_t shards_ = 0;
   MapHolder map_;
   bool saving_map_ = false;
-  /// Where nodes are that pulsed this one and are not in its map yet.
+  /// Where nodes are that this one talks to for a moment though they are no peers: they pulsed it
+  /// and are not in its map yet, or are gone and do not know.
   std::map<NodeId, std::string> strangers_;
+  /// Of the map's nodes, who is asked next for a newer one.
+  std::size_t ask_next_ = 0;
+  bool removed_ = false;
   std::unique_ptr<meta::MetaPrimary> meta_;
   std::unique_ptr<Reporter> reporter_;
   /// Who leads the meta group, by the newest pulse.

@@ -111,6 +111,17 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
                                            cluster_name +
                                            "\" (give the right --config or another --data_dir)");
   }
+  const bool removed =
+      std::ranges::any_of(identity_.map().nodes(), [node](const proto::MapNode& one) {
+        return NodeId(one.id()) == node && one.state() == proto::GONE;
+      });
+  if (removed) {
+    return Status(Code::kConditionFailed,
+                  path_ + ": node " + std::to_string(node.value()) +
+                      " was removed from cluster \"" + identity_.cluster_name() +
+                      "\", and this data directory with it (to take the node in again, delete the "
+                      "directory and start with --join)");
+  }
   return Status::Ok();
 }
 

@@ -21,7 +21,8 @@ class DataDir final : public storage::IdentityStore {
  public:
   /// Opens the directory, or makes it in an existing parent. An empty one draws an incarnation,
   /// synced before anything else (protocols 1). kInvalidArgument or kWrongCluster for another
-  /// node's or cluster's (no name: any cluster's, or none yet), kIoError where it cannot be read,
+  /// node's or cluster's (no name: any cluster's, or none yet), kConditionFailed for that of a node
+  /// which the cluster has removed, kIoError where it cannot be read,
   /// written or locked, kCorruption for a damaged one.
   static Result<std::unique_ptr<DataDir>> Open(const std::string& path, NodeId node,
                                                const std::string& cluster_name);

@@ -36,7 +36,8 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  auto server = Server::Start(*flags);
+  // A node that was removed ends as if it were told to.
+  auto server = Server::Start(*flags, [] { ::kill(::getpid(), SIGTERM); });
   if (!server.ok()) return Fail(server.status(), 1);
   int signal = 0;
   sigwait(&signals, &signal);

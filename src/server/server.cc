@@ -70,8 +70,9 @@ bool IsKnownAs(const proto::Identity& identity, NodeId self, const std::string& 
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags) {
-  std::unique_ptr<Server> server(new Server(flags));
+Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags,
+                                              std::function<void()> on_removed) {
+  std::unique_ptr<Server> server(new Server(flags, std::move(on_removed)));
   auto config = flags.join.empty() ? server->OpenAsConfigured() : server->OpenToJoin();
   if (!config.ok()) return config.status();
   if (Status status = server->OpenNode(*std::move(config)); !status.ok()) return status;
@@ -203,6 +204,7 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   doors.identity = dir_.get();
   doors.wall = &wall_;
   doors.on_fatal = StopAtOnce;
+  doors.on_removed = on_removed_;
   doors.log_line = [](const std::string& line) { LOG(INFO) << line; };
   doors.counters = [this] { return Counters(); };
   node_ = std::make_unique<node::Node>(MakeNodeOptions(), std::move(config), dir_->identity(),

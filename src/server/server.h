@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "net/blocking_pool.h"
@@ -26,12 +28,15 @@ namespace ringfort::server {
 class Server final : private net::RequestHandler {
  public:
   /// Opens everything and begins to serve. Not ok: one line with cause and next step; nothing runs.
-  static Result<std::unique_ptr<Server>> Start(const ServerFlags& flags);
+  /// `on_removed`: the cluster has removed the node, which is to stop. Any thread, once.
+  static Result<std::unique_ptr<Server>> Start(const ServerFlags& flags,
+                                               std::function<void()> on_removed);
   /// Stops politely: takes nothing new, answers what waits, closes the disk.
   ~Server() override;
 
  private:
-  explicit Server(const ServerFlags& flags) : flags_(flags) {}
+  Server(const ServerFlags& flags, std::function<void()> on_removed)
+      : flags_(flags), on_removed_(std::move(on_removed)) {}
   Result<ring::ClusterConfig> OpenAsConfigured();
   Result<ring::ClusterConfig> OpenToJoin();
   Status OpenDisk(const std::string& cluster_name);
@@ -43,6 +48,7 @@ class Server final : private net::RequestHandler {
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> Counters() const;
 
   const ServerFlags flags_;
+  const std::function<void()> on_removed_;
   /// Where this node listens.
   std::string address_;
   net::SystemWallClock wall_;

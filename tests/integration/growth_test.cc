@@ -74,7 +74,9 @@ TEST_F(Growth, FromThreeNodesToFiveAndBack) {
     return StateOf(admin, 1) == NodeState::kGone && StateOf(admin, 4) == NodeState::kGone &&
            Settled(admin);
   })) << Describe(admin);
-  for (const std::uint32_t node : {1U, 4U}) EXPECT_EQ(cluster_.Stop(node), 0);
+  for (const std::uint32_t node : {1U, 4U}) {
+    EXPECT_EQ(cluster_.AwaitEnd(node, seconds(20)), 0) << "it ends by itself";
+  }
   const std::uint64_t before = Acked();
   EXPECT_TRUE(Eventually(seconds(20), [&] { return Acked() > before + 200; }));
   StopWriters();

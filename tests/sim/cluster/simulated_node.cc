@@ -115,6 +115,7 @@ node::NodeDoors SimulatedNode::Doors() {
   doors.identity = &identity_;
   doors.wall = &wall_;
   doors.on_fatal = [this](const Status& status) { OnFatal(status); };
+  doors.on_removed = [this] { Leave(); };
   doors.log_line = [this](const std::string& line) {
     events_->trace.Say(events_->now(), id_.value(), [&] { return line; });
     if (line.find("set aside") != std::string::npos) {

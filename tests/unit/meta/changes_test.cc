@@ -112,6 +112,8 @@ TEST(ChangesTest, TheIdOfANodeThatIsGoneMayJoinAgain) {
   State state = Join(Three(), Fourth(), false)->next;
   state.map.nodes.back().state = ring::NodeState::kGone;
   proto::JoinCluster join = Fourth();
+  EXPECT_NE(Refusal(Join(state, join, true)).find("was removed"), std::string::npos)
+      << "not with the directory of before";
   join.set_incarnation(wire::EncodeId(Incarnation{9, 9}));
   auto change = Join(state, join, false);
   ASSERT_TRUE(change.ok()) << change.status().ToString();

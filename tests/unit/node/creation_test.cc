@@ -151,6 +151,15 @@ TEST_F(CreationTest, OnePeerWithARecordEndsTheCreation) {
   EXPECT_THAT(creation_->waiting_for(), HasSubstr("already belongs to a cluster"));
 }
 
+// The run: a node was removed, its directory wiped, and it starts by the first config again. Nobody
+// dials it, so no record comes.
+TEST_F(CreationTest, WhoeverFindsAClusterSaysSo) {
+  Make(2);
+  creation_->OnConnected(Peer(1), true);
+  EXPECT_THAT(creation_->waiting_for(), HasSubstr("already belongs to a cluster"));
+  EXPECT_THAT(creation_->waiting_for(), HasSubstr("--join"));
+}
+
 TEST_F(CreationTest, AnAnswerThatIsNotEmptyEndsTheCreation) {
   Make(1);
   AnswerEmpty(2, false);

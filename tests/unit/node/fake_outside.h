@@ -97,7 +97,7 @@ class NotingTransport final : public env::Transport {
     NodeId to;
     proto::PeerMessage message;
   };
-  void SetPeers(std::vector<env::PeerAddress> /*peers*/) override {}
+  void SetPeers(std::vector<env::PeerAddress> wanted) override { peers = std::move(wanted); }
   bool Send(NodeId to, env::Lane /*lane*/, std::string message) override {
     proto::PeerMessage parsed;
     if (!parsed.ParseFromString(message)) return false;
@@ -112,6 +112,8 @@ class NotingTransport final : public env::Transport {
   }
 
   std::vector<Sent> sent;
+  /// As they were set last.
+  std::vector<env::PeerAddress> peers;
 };
 
 /// A log without a disk: what it is asked is noted, how it does is set.

@@ -86,7 +86,8 @@ class LoneNodeTest : public testing::Test {
     doors.identity = &identity_;
     doors.wall = &wall_;
     doors.on_fatal = [this](const Status& status) { fatal_ = status; };
-    doors.log_line = [](const std::string& /*line*/) {};
+    doors.on_removed = [this] { ++removed_; };
+    doors.log_line = [this](const std::string& line) { lines_.push_back(line); };
     doors.counters = [] { return std::vector<std::pair<std::string, std::uint64_t>>(); };
     process_->node = std::make_unique<Node>(NodeOptions(), Config(), identity_.stored, doors);
     process_->node->Start();
@@ -143,6 +144,8 @@ class LoneNodeTest : public testing::Test {
   std::unique_ptr<sim::MemoryLogStore> log_;
   std::unique_ptr<Process> process_;
   Status fatal_;
+  int removed_ = 0;
+  std::vector<std::string> lines_;
 };
 
 }  // namespace ringfort::node

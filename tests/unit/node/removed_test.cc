@@ -1,0 +1,147 @@
+// A node that the cluster has removed: it learns of it, ends, and is told by those it asks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/node/lone_node.h"
+#include "wire/map_codec.h"
+
+namespace ringfort::node {
+namespace {
+
+using namespace std::chrono_literals;  // NOLINT: tests only
+using Kind = proto::PeerMessage::BodyCase;
+using testing::Contains;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+class Removed : public LoneNodeTest {
+ protected:
+  ring::ClusterMap First() const { return *MapOf(identity_.stored.record()); }
+  /// A map in which that node is gone.
+  ring::ClusterMap Without(std::uint32_t node) const {
+    ring::ClusterMap map = First();
+    ++map.version;
+    map.nodes[node - 1].state = ring::NodeState::kGone;
+    return map;
+  }
+  void HearMap(const ring::ClusterMap& map) {
+    proto::ClusterMap encoded;
+    wire::EncodeMap(map, &encoded);
+    proto::PeerMessage message;
+    message.mutable_map_answer()->set_map(encoded.SerializeAsString());
+    Hear(message);
+  }
+  void HearFrom(std::uint32_t node, const proto::PeerMessage& message) {
+    process_->node->OnMessage(Peer(node), env::Lane::kBulk, message.SerializeAsString());
+    process_->loop.RunTasks();
+  }
+  static proto::PeerMessage Question(MapVersion newer_than) {
+    proto::PeerMessage message;
+    message.mutable_map_question()->set_newer_than(newer_than.value());
+    return message;
+  }
+  /// Whom this node has asked for the map within that time.
+  std::set<NodeId> AskedIn(Duration time) {
+    process_->transport.sent.clear();
+    process_->loop.Pass(time);
+    std::set<NodeId> asked;
+    for (const auto& sent : process_->transport.Take(Kind::kMapQuestion)) {
+      EXPECT_EQ(sent.message.map_question().newer_than(), First().version.value());
+      asked.insert(sent.to);
+    }
+    return asked;
+  }
+  static auto IsNode(std::uint32_t node) { return Field(&env::PeerAddress::node, NodeId(node)); }
+};
+
+TEST_F(Removed, ItSaysSoAndEndsOnceItsDirectoryKnows) {
+  Start();
+  const ring::ClusterMap map = Without(1);
+  HearMap(map);
+  EXPECT_EQ(removed_, 0) << "killed now, it must learn it again";
+  process_->loop.Pass(2s);
+  EXPECT_EQ(removed_, 1);
+  EXPECT_THAT(lines_, Contains(HasSubstr("was removed from the cluster")));
+  const auto stored = wire::DecodeMap(identity_.stored.map());
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(*stored, map);
+  HearMap(map);
+  process_->loop.Pass(5s);
+  EXPECT_EQ(removed_, 1) << "once";
+  // It has replicas, for it was down meanwhile: nobody will answer what it asks before it stops.
+  bool left = false;
+  process_->node->OnConnected(Peer(2), true);
+  process_->node->Leave(30s, [&] { left = true; });
+  process_->loop.RunTasks();
+  EXPECT_TRUE(left);
+}
+
+TEST_F(Removed, OnlyByANewerMapOfItsOwnCluster) {
+  Start();
+  ring::ClusterMap map = Without(1);
+  map.version = First().version;
+  HearMap(map);
+  map = Without(1);
+  map.cluster_id = ClusterId{7, 7};
+  HearMap(map);
+  HearMap(Without(3));
+  process_->loop.Pass(5s);
+  EXPECT_EQ(removed_, 0);
+  EXPECT_EQ(wire::DecodeMap(identity_.stored.map())->version, Without(3).version);
+}
+
+// It was down when it was removed: nobody pulses it any more.
+TEST_F(Removed, WhomNobodyPulsesAsksAround) {
+  Start();
+  EXPECT_THAT(AskedIn(2s), IsEmpty());
+  EXPECT_EQ(AskedIn(4s), (std::set{NodeId(2), NodeId(3)}));
+  proto::PeerMessage pulse;
+  pulse.mutable_meta_pulse()->set_term(3);
+  pulse.mutable_meta_pulse()->set_map_version(First().version.value());
+  for (int i = 0; i < 3; ++i) {
+    Hear(pulse);
+    EXPECT_THAT(AskedIn(2s), IsEmpty()) << "whom it hears tells it";
+  }
+}
+
+TEST_F(Removed, WhoIsGoneAndAsksIsToldAndNoMore) {
+  Start();
+  const ring::ClusterMap map = Without(3);
+  HearMap(map);
+  process_->loop.RunTasks();
+  EXPECT_THAT(process_->transport.peers, Not(Contains(IsNode(3))));
+  proto::PeerMessage vote;
+  FromNode2(0, 9, &vote)->mutable_vote_request()->set_last_index(100);
+  process_->loop.Pass(1s);
+  process_->transport.sent.clear();
+  HearFrom(3, vote);
+  EXPECT_THAT(SentIn(5ms), IsEmpty()) << "it has no say";
+
+  HearFrom(3, Question(First().version));
+  EXPECT_THAT(process_->transport.peers, Contains(IsNode(3)));
+  process_->transport.sent.clear();
+  process_->node->OnConnected(Peer(3), true);
+  const auto told = process_->transport.Take(Kind::kMapAnswer);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_EQ(told[0].to, NodeId(3));
+  proto::ClusterMap encoded;
+  ASSERT_TRUE(encoded.ParseFromString(told[0].message.map_answer().map()));
+  EXPECT_EQ(*wire::DecodeMap(encoded), map);
+  process_->loop.Pass(11s);
+  EXPECT_THAT(process_->transport.peers, Not(Contains(IsNode(3)))) << "not dialed for ever";
+}
+
+TEST_F(Removed, AMapThatIsNotNewerIsNotSent) {
+  Start();
+  process_->transport.sent.clear();
+  HearFrom(2, Question(First().version));
+  EXPECT_THAT(process_->transport.Take(Kind::kMapAnswer), IsEmpty());
+  HearFrom(2, Question(MapVersion()));
+  EXPECT_THAT(process_->transport.Take(Kind::kMapAnswer), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace ringfort::node
