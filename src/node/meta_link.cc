@@ -78,7 +78,9 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kNodeReport: meta_->OnReport(from, message.node_report()); return true;
     case proto::PeerMessage::kShardOrder: OnOrder(message.shard_order()); return true;
     case proto::PeerMessage::kMapQuestion: {
-      if (map_.Get()->version <= MapVersion(message.map_question().newer_than())) return true;
+      const MapVersion theirs(message.map_question().newer_than());
+      if (theirs > map_.Get()->version) AskForMap(from.node);
+      if (theirs >= map_.Get()->version) return true;
       proto::PeerMessage answer;
       proto::ClusterMap map;
       wire::EncodeMap(*map_.Get(), &map);
@@ -104,13 +106,25 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
   }
 }
 
-// From a node that this node's map does not have: the map is old, and to ask for the new one takes
-// a link. Which cluster the sender is of, its hello has shown.
-void Node::OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
-  if (Term(pulse.term()) < meta_term_ || pulse.address().empty()) return;
-  if (MapVersion(pulse.map_version()) <= map_.Get()->version) return;
-  LinkStranger(from.node, pulse.address());
-  AskForMap(from.node);
+void Node::OnStranger(const env::PeerIdentity& from, const proto::PeerMessage& message) {
+  if (message.has_meta_pulse() && Term(message.meta_pulse().term()) >= meta_term_) {
+    AskStranger(from.node, MapVersion(message.meta_pulse().map_version()),
+                message.meta_pulse().address());
+  }
+  if (message.has_map_answer() && strangers_.contains(from.node)) OnMetaMessage(from, message);
+  if (message.has_map_question()) {
+    TellIfGone(from.node);
+    AskStranger(from.node, MapVersion(message.map_question().newer_than()),
+                message.map_question().address());
+  }
+}
+
+// This node's map is old, and to ask for the new one takes a link. Which cluster the sender is of,
+// its hello has shown.
+void Node::AskStranger(NodeId node, MapVersion version, const std::string& address) {
+  if (version <= map_.Get()->version || address.empty()) return;
+  LinkStranger(node, address);
+  AskForMap(node);
 }
 
 void Node::LinkStranger(NodeId node, const std::string& address) {
@@ -124,11 +138,18 @@ void Node::LinkStranger(NodeId node, const std::string& address) {
 
 void Node::AskForMap(NodeId of) {
   proto::PeerMessage question;
-  question.mutable_map_question()->set_newer_than(map_.Get()->version.value());
-  SendOrHear(of, question);
+  const MapHolder::Map map = map_.Get();
+  question.mutable_map_question()->set_newer_than(map->version.value());
+  if (const ring::NodeInfo* own = map->FindNode(self_.node)) {
+    question.mutable_map_question()->set_address(own->address);
+  }
+  // Its other lane may be up later.
+  doors_.transport->Send(of, env::Lane::kLiveness, question.SerializeAsString());
 }
 
 // Who is gone is not pulsed any more, nor who has only ever heard of nodes that are: it has to ask.
+// And where the meta group has no primary, who was away must still hear of the nodes that came
+// meanwhile: their shards do not wait for the meta group.
 void Node::AskAround() {
   if (stopped_) return;
   const MonotonicTime now = doors_.loops.front()->Now();

@@ -186,6 +186,7 @@ void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
     liveness_->OnConnected(peer);
   } else {
     TellIfGone(peer.node);
+    if (strangers_.contains(peer.node)) AskForMap(peer.node);
   }
 }
 
@@ -221,11 +222,7 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
   }
   if (!running_ || liveness_->IsGone(from)) return;
   if (!IsPeer(from)) {
-    // What a stranger may say: that the map has changed; and what the new map is. What it may ask:
-    // whether it is gone.
-    if (message.has_meta_pulse()) OnStrangePulse(from, message.meta_pulse());
-    if (message.has_map_answer() && strangers_.contains(from.node)) OnMetaMessage(from, message);
-    if (message.has_map_question()) TellIfGone(from.node);
+    OnStranger(from, message);
     return;
   }
   switch (message.body_case()) {

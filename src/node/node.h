@@ -131,7 +131,10 @@ class Node final : public env::TransportEvents {
   /// False: it is another kind of message.
   bool OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage& message);
   void OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
-  void OnStrangePulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse);
+  /// What a node that is no peer may say: that the map has changed, and what the new map is. What
+  /// it may ask: whether it is gone.
+  void OnStranger(const env::PeerIdentity& from, const proto::PeerMessage& message);
+  void AskStranger(NodeId node, MapVersion version, const std::string& address);
   void LinkStranger(NodeId node, const std::string& address);
   void AskForMap(NodeId of);
   /// Asks one node after the other for the map while nobody leads the meta group, by what is heard.

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "node/creation.h"
@@ -52,12 +53,13 @@ Status CheckPort(const std::string& address) {
                                     " (stop what uses the port, or change the node's address)");
 }
 
-// Whether the cluster has taken the directory in, at that address.
-bool IsKnownAs(const proto::Identity& identity, NodeId self, const std::string& address) {
-  if (!identity.has_record()) return false;
-  return std::ranges::any_of(identity.map().nodes(), [&](const proto::MapNode& node) {
-    return NodeId(node.id()) == self && node.address() == address;
-  });
+// Where the other nodes dial it, once the cluster has taken the directory in.
+std::optional<std::string> KnownAddress(const proto::Identity& identity, NodeId self) {
+  if (!identity.has_record()) return std::nullopt;
+  for (const proto::MapNode& node : identity.map().nodes()) {
+    if (NodeId(node.id()) == self) return node.address();
+  }
+  return std::nullopt;
 }
 
 // The last line of a node that may not go on (protocols 4). No cleaning up: a disk that failed is
@@ -91,6 +93,14 @@ Result<ring::ClusterConfig> Server::OpenAsConfigured() {
                                               " has no such node (give one of its ids)");
   }
   if (Status status = OpenDisk(config->cluster_name); !status.ok()) return status;
+  const auto known = KnownAddress(dir_->identity(), flags_.node);
+  if (known && *known != address_) {
+    return Status(Code::kInvalidArgument,
+                  flags_.config + ": node " + std::to_string(flags_.node.value()) + " is at " +
+                      address_ + " here, but the cluster dials it at " + *known +
+                      " (change that back, or start it once with --join and --listen=" + address_ +
+                      " instead of --config to move it)");
+  }
   return config;
 }
 
@@ -98,7 +108,7 @@ Result<ring::ClusterConfig> Server::OpenAsConfigured() {
 Result<ring::ClusterConfig> Server::OpenToJoin() {
   address_ = flags_.listen;
   if (Status status = OpenDisk(""); !status.ok()) return status;
-  if (!IsKnownAs(dir_->identity(), flags_.node, address_)) {
+  if (KnownAddress(dir_->identity(), flags_.node) != address_) {
     proto::JoinCluster request;
     request.set_node(flags_.node.value());
     request.set_address(address_);

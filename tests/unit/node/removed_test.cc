@@ -134,6 +134,48 @@ TEST_F(Removed, WhoIsGoneAndAsksIsToldAndNoMore) {
   EXPECT_THAT(process_->transport.peers, Not(Contains(IsNode(3)))) << "not dialed for ever";
 }
 
+// The run: node 4 joins while this one is down, and takes over what 3 held; then 2 and 3 die, and
+// with them the meta group. Where this one and 4 are the majority of a shard, they must do without
+// it (protocols 6).
+TEST_F(Removed, WhoWasAwayLearnsOfWhoCameFromItsQuestion) {
+  Start();
+  proto::PeerMessage question = Question(First().version + 1);
+  HearFrom(4, question);
+  EXPECT_THAT(process_->transport.peers, Not(Contains(IsNode(4)))) << "nobody knows where it is";
+  question.mutable_map_question()->set_address("host-4:1");
+  HearFrom(4, question);
+  EXPECT_THAT(process_->transport.peers, Contains(IsNode(4)));
+  process_->transport.sent.clear();
+  process_->node->OnConnected(Peer(4), true);
+  const auto asked = process_->transport.Take(Kind::kMapQuestion);
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].to, NodeId(4));
+  EXPECT_EQ(asked[0].message.map_question().address(), "host-1:1");
+
+  ring::ClusterMap map = First();
+  ++map.version;
+  map.nodes.push_back(map.nodes.back());
+  map.nodes.back().id = NodeId(4);
+  map.nodes.back().address = "host-4:1";
+  map.nodes.back().incarnation = Peer(4).incarnation;
+  proto::ClusterMap encoded;
+  wire::EncodeMap(map, &encoded);
+  proto::PeerMessage answer;
+  answer.mutable_map_answer()->set_map(encoded.SerializeAsString());
+  HearFrom(4, answer);
+  process_->loop.Pass(11s);
+  EXPECT_THAT(process_->transport.peers, Contains(IsNode(4))) << "it is a peer now";
+}
+
+TEST_F(Removed, WhoIsAskedForAnOlderMapAsksBack) {
+  Start();
+  process_->transport.sent.clear();
+  HearFrom(2, Question(First().version + 1));
+  const auto asked = process_->transport.Take(Kind::kMapQuestion);
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_EQ(asked[0].to, NodeId(2));
+}
+
 TEST_F(Removed, AMapThatIsNotNewerIsNotSent) {
   Start();
   process_->transport.sent.clear();
