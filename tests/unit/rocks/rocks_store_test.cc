@@ -279,5 +279,35 @@ TEST(RocksStore, MemoryForWritesIsBounded) {
   for (const auto& data : shards) EXPECT_GE(data->flushed_applied().value(), At(50));
 }
 
+// The run: a queue of a million entries, all consumed, is scanned: on a loop, which meanwhile
+// misses its heartbeats.
+TEST(RocksStore, ARunOfDeletedEntriesIsNotPassedOverInMemory) {
+  const ScratchDir scratch;
+  const auto store = Open(scratch.options());
+  ASSERT_TRUE(store->Create({kName}).ok());
+  const auto data = store->Open(kName).value();
+  const auto key = [](int i) { return "k" + std::to_string(10'000 + i); };
+  std::uint64_t index = 0;
+  const auto apply = [&](Mutation::Kind kind, int first, int last) {
+    std::vector<Mutation> mutations;
+    for (int i = first; i < last; ++i) mutations.push_back({kind, key(i), {}});
+    ASSERT_TRUE(data->Apply(mutations, At(++index), true).ok());
+  };
+  for (int version = 0; version < 100; ++version) apply(Mutation::Kind::kPut, 0, 20);
+  apply(Mutation::Kind::kDelete, 5, 10);
+  for (const bool reverse : {false, true}) {
+    const storage::RangeQuery query{.begin = key(0), .end = key(1000), .reverse = reverse};
+    // Few are deleted, and overwriting is no reason.
+    EXPECT_EQ(data->Range(query, ReadDepth::kMemory).value().entries.size(), 15U);
+  }
+  apply(Mutation::Kind::kPut, 0, 1000);
+  apply(Mutation::Kind::kDelete, 0, 1000);
+  for (const bool reverse : {false, true}) {
+    const storage::RangeQuery query{.begin = key(0), .end = key(1000), .reverse = reverse};
+    EXPECT_EQ(data->Range(query, ReadDepth::kMemory).status().code(), Code::kUnavailable);
+    EXPECT_TRUE(data->Range(query, ReadDepth::kDisk).value().entries.empty());
+  }
+}
+
 }  // namespace
 }  // namespace ringfort::rocks
