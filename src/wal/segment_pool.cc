@@ -57,10 +57,11 @@ Result<File> SegmentPool::Take(std::uint64_t bytes_min) {
     std::unique_lock lock(mutex_);
     if (bytes_min > segment_bytes_ || spares_.empty()) {
       wanted_bytes_ = std::max(bytes_min, segment_bytes_);
-      failure_ = Status::Ok();
+      fill_failure_ = Status::Ok();
+      retire_failure_ = Status::Ok();
       wake_helper_.notify_one();
       wake_taker_.wait(lock, [this] { return wanted_bytes_ == 0; });
-      if (!failure_.ok()) return failure_;
+      if (!fill_failure_.ok()) return fill_failure_;
     }
     name = std::move(spares_.front());
     spares_.pop_front();
@@ -81,11 +82,11 @@ void SegmentPool::Run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const bool retirable = !retired_.empty() && retired_.front().readers.expired();
-    if (retirable && failure_.ok()) {
+    if (retirable && retire_failure_.ok()) {
       RetireOne(lock);
-    } else if (wanted_bytes_ != 0 || (spares_.empty() && failure_.ok())) {
+    } else if (wanted_bytes_ != 0 || (spares_.empty() && fill_failure_.ok())) {
       FillOne(lock);
-    } else if (!retired_.empty() && failure_.ok()) {
+    } else if (!retired_.empty() && retire_failure_.ok()) {
       wake_helper_.wait_for(lock, kReaderPoll);
     } else {
       wake_helper_.wait(lock);
@@ -96,7 +97,8 @@ void SegmentPool::Run() {
 void SegmentPool::FillOne(std::unique_lock<std::mutex>& lock) {
   const std::uint64_t wanted = wanted_bytes_;
   if (wanted == segment_bytes_ && !spares_.empty()) {
-    // A retired segment came in time.
+    // A retired segment came in time, perhaps after a fill that had failed.
+    fill_failure_ = Status::Ok();
     wanted_bytes_ = 0;
     wake_taker_.notify_one();
     return;
@@ -112,9 +114,9 @@ void SegmentPool::FillOne(std::unique_lock<std::mutex>& lock) {
   } else if (filled.ok()) {
     spares_.push_back(name);
   }
-  failure_ = std::move(filled);
+  fill_failure_ = std::move(filled);
   // Where a fill ahead of time failed, a Take that came meanwhile still gets its own try.
-  if (failure_.ok() ? serves_taker : wanted != 0) {
+  if (fill_failure_.ok() ? serves_taker : wanted != 0) {
     wanted_bytes_ = 0;
     wake_taker_.notify_one();
   }
@@ -132,7 +134,7 @@ void SegmentPool::RetireOne(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   if (!status.ok()) {
     // It stays the next to go: a later segment must not leave before it.
-    failure_ = std::move(status);
+    retire_failure_ = std::move(status);
     return;
   }
   retired_.pop_front();

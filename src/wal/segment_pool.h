@@ -65,8 +65,10 @@ class SegmentPool {
   std::uint64_t next_spare_ = 1;
   /// How large a file Take waits for; 0 when it does not wait.
   std::uint64_t wanted_bytes_ = 0;
-  /// Why the last try to make or to retire a file failed.
-  Status failure_;
+  /// Why the last try to make a file failed, and the last one to retire one: a disk too full for a
+  /// new file must still give old ones back. The next Take that waits forgets both.
+  Status fill_failure_;
+  Status retire_failure_;
   bool stopping_ = false;
   std::thread helper_;
 };

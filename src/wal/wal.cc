@@ -104,6 +104,8 @@ Wal::~Wal() {
   }
   wake_writer_.notify_one();
   writer_.join();
+  // Whoever must know of an error has called Sync before; what was synced stands.
+  if (failure_.ok()) tail_.Sync().IgnoreError();
 }
 
 /// Writes what recovery owes to the log (a first batch where there is none, the marks of a torn

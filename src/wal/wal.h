@@ -47,7 +47,8 @@ struct Options {
 };
 
 /// Thread-safe. The queue is not bounded here: replicas bound what they have in flight.
-/// The destructor first finishes everything that was handed in.
+/// The destructor first finishes everything that was handed in, and syncs it whatever the
+/// durability.
 class Wal final : public storage::LogStore {
  public:
   /// A batch takes at most so many bytes of records, or one append that is larger by itself.

@@ -61,6 +61,8 @@ ScratchDir::~ScratchDir() {
 
 ssize_t FaultyDisk::Pwrite(int fd, const char* bytes, std::size_t count, off_t offset) {
   if (const int error = write_error; error != 0 && count >= failing_write_bytes_min) {
+    ++failed_writes;
+    failed_writes.notify_all();
     errno = error;
     return -1;
   }

@@ -60,6 +60,8 @@ class FaultyDisk : public UnsyncedDisk {
   /// Only writes of at least so many bytes fail.
   std::atomic<std::size_t> failing_write_bytes_min{0};
   std::atomic<int> syncs{0};
+  /// Writes that have failed. Waiters are notified.
+  std::atomic<int> failed_writes{0};
 
   /// Syncs wait until Release, and the caller until one of them does.
   void Stall();

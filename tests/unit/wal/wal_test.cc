@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <future>
+#include <string_view>
 #include <thread>
 
 #include "tests/unit/wal/scratch_log.h"
@@ -84,6 +87,38 @@ TEST_F(WalTest, AFullDiskIsFoundWhenTheNextSegmentIsNeededAndWhatWasSyncedStays)
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(++last).ok());
 }
 
+// The run: the disk is full, filling a file ahead fails, and the log, cut, must give back what it
+// holds though nothing asks for another segment: else the node stays exhausted.
+TEST_F(WalTest, AFullDiskGetsBackTheSegmentsThatAreCut) {
+  constexpr std::size_t kSegment = 64 << 10;
+  const auto await_files = [this](std::string_view prefix, int wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    int found = -1;
+    while (found != wanted && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
+      found = 0;
+      for (const auto& file : std::filesystem::directory_iterator(dir_)) {
+        found += file.path().filename().string().starts_with(prefix) ? 1 : 0;
+      }
+    }
+    EXPECT_EQ(found, wanted) << prefix;
+  };
+  Open();
+  std::uint64_t last = 0;
+  while (wal_->usage().bytes < 6 * kSegment) ASSERT_TRUE(Append(++last).ok());
+  await_files(kSparePrefix, 1);
+  disk_.failing_write_bytes_min = kSegment;  // Filling a segment fails, appending does not.
+  disk_.write_error = ENOSPC;
+  while (wal_->usage().bytes < 7 * kSegment) ASSERT_TRUE(Append(++last).ok());
+  disk_.failed_writes.wait(0);  // The spare is used up, and there will be no other.
+  wal_->Cut(kShard, LogIndex(last), Term(1), {});
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_EQ(wal_->usage().bytes, kSegment);
+  await_files("segment-", 1);
+  // Two of them are spares now: the log goes on, though the disk is as full as it was.
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(Append(++last).ok());
+}
+
 TEST_F(WalTest, AStalledSyncShowsForLiveness) {
   Open();
   disk_.Stall();
@@ -127,6 +162,16 @@ TEST_F(WalTest, RelaxedSkipsTheSyncOfEntriesOnly) {
   vote.shard = kShard;
   vote.hard_state = raft::HardState{Term(1), ReplicaId(1)};
   EXPECT_EQ(AppendAndWait(*wal_, {vote}).code(), Code::kIoError);
+}
+
+// The power may fail seconds after a polite stop.
+TEST_F(WalTest, ClosingSyncsRelaxedWritesToo) {
+  Open(Durability::kRelaxed);
+  ASSERT_TRUE(wal_->Sync().ok());
+  ASSERT_TRUE(Append(1).ok());
+  const Image note = LoadImage(dir_);
+  wal_.reset();
+  EXPECT_NE(LoadImage(dir_).at("synced"), note.at("synced")) << "the note of the sync";
 }
 
 TEST_F(WalTest, SegmentsAreRecycledAndTheDirectoryStaysSmall) {
