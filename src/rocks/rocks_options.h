@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,6 +34,10 @@ struct Options {
   /// Flushes, compactions and imports together write no faster; 0 is no limit. The pass over its
   /// files that an export or import takes to check them counts too.
   std::uint64_t background_bytes_per_second = 0;
+  /// Called before anything that was applied is made durable, on RocksDB's threads, each time and
+  /// with no lock held: returns once the log lasts as far as it was applied (protocols 4). It
+  /// cannot refuse: where the log failed, it must stop the node. Usable until the store is closed.
+  std::function<void()> before_flush;
   /// For how long closing flushes what is in memory, so that the next start replays less of the
   /// log. What it does not get to is replayed. Zero flushes nothing: the disk is then as after kill
   /// -9.

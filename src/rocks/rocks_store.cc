@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "rocks/flush_listener.h"
 #include "rocks/rocks_import.h"
 #include "rocks/rocks_snapshot.h"
 #include "rocks/rocks_status.h"
@@ -114,6 +115,9 @@ Status RocksStore::OpenFiles(bool exists) {
   rocksdb::DBOptions db_options = budgets_.db;
   db_options.create_if_missing = !exists;
   db_options.listeners.push_back(errors_);
+  if (options_.before_flush) {
+    db_options.listeners.push_back(std::make_shared<FlushListener>(options_.before_flush));
+  }
 
   std::vector<std::string> names = {rocksdb::kDefaultColumnFamilyName};
   if (exists) {

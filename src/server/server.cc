@@ -143,7 +143,7 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   rocks::Options shard_options;
   shard_options.block_cache_bytes = flags_.cache_bytes;
   shard_options.write_buffer_bytes = flags_.write_buffer_bytes;
-  auto stores = OpenStores(dir_.get(), log_options, shard_options);
+  auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce);
   if (!stores.ok()) return stores.status();
   if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
   log_ = std::move(stores->log);
@@ -258,7 +258,10 @@ Server::~Server() {
   }
   if (links_ != nullptr) links_->Shutdown();
   if (pool_ != nullptr) pool_->Stop();  // Its tasks read the log, and wait for it.
-  log_.reset();  // Finishes what was handed in; its callbacks still find the loops.
+  // Finishes what was handed in, while its callbacks still find the loops.
+  if (log_ != nullptr) {
+    if (const Status status = log_->Sync(); !status.ok()) StopAtOnce(status);
+  }
   // What the two have handed to the loops may hold data of the store: it goes first.
   for (const auto& loop : loops_) {
     std::promise<void> drained;
@@ -270,6 +273,7 @@ Server::~Server() {
   links_.reset();
   listener_.reset();
   shards_.reset();
+  log_.reset();  // Each flush of the shards, as they close too, has synced it first.
 }
 
 net::LocalIdentity Server::Identity() const {

@@ -5,8 +5,8 @@
 namespace ringfort::server {
 namespace {
 
-Result<Stores> TryToOpen(const DataDir& dir, wal::Options log_options,
-                         rocks::Options shard_options) {
+Result<Stores> TryToOpen(const DataDir& dir, wal::Options log_options, rocks::Options shard_options,
+                         const std::function<void(const Status&)>& on_fatal) {
   log_options.dir = dir.log_dir();
   log_options.incarnation = dir.incarnation();
   log_options.expect_existing = dir.has_stores();
@@ -16,6 +16,9 @@ Result<Stores> TryToOpen(const DataDir& dir, wal::Options log_options,
   shard_options.dir = dir.data_dir();
   shard_options.incarnation = dir.incarnation();
   shard_options.expect_existing = dir.has_stores();
+  shard_options.before_flush = [log = log->get(), on_fatal] {
+    if (const Status status = log->Sync(); !status.ok()) on_fatal(status);
+  };
   auto shards = rocks::RocksStore::Open(std::move(shard_options));
   if (!shards.ok()) return shards.status();
   return Stores{*std::move(log), *std::move(shards), {}};
@@ -36,20 +39,21 @@ std::string DamageLine(const DataDir& dir, const Status& damage) {
 
 }  // namespace
 
-Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options shard_options) {
+Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options shard_options,
+                          const std::function<void(const Status&)>& on_fatal) {
   std::string damage;
   if (dir->setting_aside()) {
     if (Status status = dir->FinishSettingAside(); !status.ok()) return status;
     damage = DamageLine(*dir, Status(Code::kCorruption, "an earlier start found it damaged"));
   }
-  auto stores = TryToOpen(*dir, log_options, shard_options);
+  auto stores = TryToOpen(*dir, log_options, shard_options, on_fatal);
   const bool damaged = !stores.ok() && stores.status().code() == Code::kCorruption;
   if (damaged && !dir->has_peers()) return OnlyCopy(stores.status());
   // Stores that have just been made and are damaged already: moving those aside too would not end.
   if (damaged && !dir->setting_aside()) {
     if (Status status = dir->SetStoresAside(); !status.ok()) return status;
     damage = DamageLine(*dir, stores.status());
-    stores = TryToOpen(*dir, log_options, shard_options);
+    stores = TryToOpen(*dir, log_options, shard_options, on_fatal);
   }
   if (!stores.ok()) return stores.status();
   if (Status status = dir->CountBoot(stores->log->batches_at_open()); !status.ok()) return status;

@@ -2,6 +2,7 @@
 // node comes back without them: never as a voter with a shorter memory (protocols 4).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,7 @@
 namespace ringfort::server {
 
 struct Stores {
+  /// Outlives the shards, whose every flush syncs it first.
   std::unique_ptr<wal::Wal> log;
   std::unique_ptr<rocks::RocksStore> shards;
   /// What was found damaged and where it is now, for the operator: one line; empty when nothing
@@ -24,6 +26,10 @@ struct Stores {
 /// options are filled in here. kCorruption for damage that no other node can make good; other
 /// errors as wal::Wal and rocks::RocksStore have them. A crash at any moment leaves what the next
 /// call brings to the same end.
-Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options shard_options);
+///
+/// `on_fatal` is called, on any thread, when the log cannot be synced before a flush of the shards.
+/// It must not return: the flush would go on and leave data that the log lacks.
+Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options shard_options,
+                          const std::function<void(const Status&)>& on_fatal);
 
 }  // namespace ringfort::server

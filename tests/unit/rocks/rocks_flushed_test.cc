@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -111,6 +112,67 @@ TEST_F(FlushedMark, NeverClaimsMoreThanACrashLeaves) {
     ASSERT_GE(data_->applied(), claimed);
     ASSERT_EQ(data_->applied(), data_->flushed_applied().value());
   }
+}
+
+/// A store with small memtables (256 KiB), and how far its shard may be durable: as far as what was
+/// handed to it when the last flush began.
+class BeforeFlush : public testing::Test {
+ protected:
+  BeforeFlush() {
+    Options options = scratch_.options();
+    options.write_buffer_bytes = 1 << 20;
+    options.before_flush = [this] {
+      ++flushes_;
+      synced_ = handed_in_.load();
+      if (meanwhile_) meanwhile_();
+    };
+    store_ = RocksStore::Open(options).value();
+    EXPECT_TRUE(store_->Create({kName}).ok());
+    data_ = store_->Open(kName).value();
+  }
+  void Apply(std::size_t bytes, bool may_wait) {
+    const std::uint64_t index = ++handed_in_;
+    const storage::Mutation put{.key = std::to_string(index), .value = std::string(bytes, 'x')};
+    ASSERT_TRUE(data_->Apply({put}, At(index), may_wait).ok());
+  }
+  void ExpectNoneAhead() {
+    const std::uint64_t flushed = data_->flushed_applied().value().index.value();
+    ASSERT_LE(flushed, synced_);
+  }
+
+  ScratchDir scratch_;
+  std::atomic<std::uint64_t> handed_in_ = 0;
+  std::atomic<std::uint64_t> synced_ = 0;
+  std::atomic<int> flushes_ = 0;
+  std::function<void()> meanwhile_;
+  std::unique_ptr<RocksStore> store_;
+  std::shared_ptr<ShardData> data_;
+};
+
+// A power cut keeps what a flush made durable, and of the log what was synced (protocols 4): a
+// shard whose data are ahead of its log is lost.
+TEST_F(BeforeFlush, IsCalledBeforeEachOfRocksDbsOwnFlushes) {
+  while (flushes_ < 10) {
+    ASSERT_NO_FATAL_FAILURE(Apply(4096, /*may_wait=*/true));
+    ASSERT_NO_FATAL_FAILURE(ExpectNoneAhead());
+  }
+  EXPECT_GT(data_->flushed_applied().value().index, LogIndex(0));
+}
+
+// RocksDB 6 told of a flush before it chose the memtables: one that fills up meanwhile would go
+// along. That an Apply comes through here also shows that no lock is held.
+TEST_F(BeforeFlush, WhatIsAppliedDuringTheCallIsNotInTheFlush) {
+  ASSERT_NO_FATAL_FAILURE(Apply(10, true));
+  std::atomic<bool> first = true;
+  meanwhile_ = [&] {
+    if (!first.exchange(false)) return;
+    for (int i = 0; i < 10; ++i) Apply(32 << 10, /*may_wait=*/false);  // More than one memtable.
+  };
+  ASSERT_TRUE(data_->Flush().ok());
+  EXPECT_FALSE(first);
+  ASSERT_NO_FATAL_FAILURE(ExpectNoneAhead());
+  ASSERT_TRUE(data_->Flush().ok());
+  EXPECT_EQ(data_->flushed_applied().value(), At(11));
 }
 
 }  // namespace

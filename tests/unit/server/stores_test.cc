@@ -5,11 +5,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -52,10 +61,9 @@ class StoresTest : public testing::Test {
     ASSERT_TRUE(dir.ok()) << dir.status().ToString();
     dir_ = *std::move(dir);
   }
-  Result<Stores> Open() {
-    wal::Options log_options;
+  Result<Stores> Open(wal::Options log_options = {}) {
     log_options.segment_bytes = 64 << 10;
-    return OpenStores(dir_.get(), log_options, {});
+    return OpenStores(dir_.get(), log_options, {}, [this](const Status& why) { fatal_ = why; });
   }
   static void Fill(Stores& stores) {
     EXPECT_TRUE(stores.shards->Create({{ShardId(3), storage::Generation(1)}}).ok());
@@ -89,7 +97,8 @@ class StoresTest : public testing::Test {
     EXPECT_EQ(dir_->identity().boot(), 4U);
     EXPECT_TRUE(dir_->identity().replicas_made());
     EXPECT_FALSE(dir_->setting_aside());
-    *stores = Stores();
+    stores->shards.reset();
+    stores->log.reset();
     // The next start finds a healthy node.
     OpenDir();
     auto next = Open();
@@ -102,6 +111,109 @@ class StoresTest : public testing::Test {
   fs::path scratch_;
   fs::path path_;
   std::unique_ptr<DataDir> dir_;
+  /// Why the node would have had to stop.
+  Status fatal_;
+};
+
+/// Until its file is synced, keeps what each write replaced, and puts it back when the power fails.
+class UnpluggedDisk final : public wal::Disk {
+ public:
+  ~UnpluggedDisk() override {
+    Forget([](const Write&) { return true; });
+  }
+  ssize_t Pwrite(int fd, const char* bytes, std::size_t count, off_t offset) override {
+    const std::lock_guard lock(mutex_);
+    if (!powered_) return static_cast<ssize_t>(count);
+    Write write{::dup(fd), offset, std::string(count, '\0')};
+    const ssize_t had = ::pread(fd, write.before.data(), count, offset);
+    RF_CHECK(write.fd >= 0 && had >= 0);
+    write.before.resize(static_cast<std::size_t>(had));
+    unsynced_.push_back(std::move(write));
+    return Disk::Pwrite(fd, bytes, count, offset);
+  }
+  int Fdatasync(int fd) override {
+    const std::lock_guard lock(mutex_);
+    if (fails) {
+      errno = EIO;
+      return -1;
+    }
+    Forget([file = FileOf(fd)](const Write& write) { return FileOf(write.fd) == file; });
+    return 0;
+  }
+  /// From now on nothing more reaches the disk.
+  void FailPower() {
+    const std::lock_guard lock(mutex_);
+    powered_ = false;
+    for (auto write = unsynced_.rbegin(); write != unsynced_.rend(); ++write) {
+      RF_CHECK(::pwrite(write->fd, write->before.data(), write->before.size(), write->at) >= 0);
+    }
+  }
+
+  /// Syncs fail.
+  std::atomic<bool> fails{false};
+
+ private:
+  struct Write {
+    int fd;
+    off_t at;
+    std::string before;
+  };
+  static ino_t FileOf(int fd) {
+    struct stat found {};
+    RF_CHECK(::fstat(fd, &found) == 0);
+    return found.st_ino;
+  }
+  template <typename Which>
+  void Forget(const Which& which) {
+    std::erase_if(unsynced_,
+                  [&](const Write& write) { return which(write) && ::close(write.fd) == 0; });
+  }
+
+  std::mutex mutex_;
+  bool powered_ = true;
+  std::vector<Write> unsynced_;
+};
+
+/// Stores of which the log acknowledges what it has written, with ten entries applied.
+class RelaxedStoresTest : public StoresTest {
+ protected:
+  RelaxedStoresTest() {
+    OpenDir();
+    wal::Options options;
+    options.durability = wal::Durability::kRelaxed;
+    options.disk = &disk_;
+    auto stores = Open(options);
+    EXPECT_TRUE(stores.ok()) << stores.status().ToString();
+    stores_ = *std::move(stores);
+    for (std::uint64_t index = 1; index <= 10; ++index) {
+      storage::LogUpdate update;
+      update.shard = ShardId(3);
+      update.entries = {{Term(1), LogIndex(index), raft::EntryKind::kCommand, SharedBytes("x")}};
+      std::promise<Status> written;
+      stores_.log->Append({update}, [&](Status status) { written.set_value(std::move(status)); });
+      EXPECT_TRUE(written.get_future().get().ok());
+    }
+    data_ = stores_.shards->Open({ShardId(3), storage::Generation(1)}).value();
+    EXPECT_TRUE(data_->Apply({}, {LogIndex(10), Term(1)}, /*may_wait=*/true).ok());
+  }
+  ~RelaxedStoresTest() override { Close(); }
+  void Close() {
+    data_.reset();
+    stores_.shards.reset();
+    stores_.log.reset();
+  }
+  /// After a power cut: as far as the log and the data of the shard reach.
+  std::pair<LogIndex, LogIndex> Ends() {
+    Close();
+    OpenDir();
+    stores_ = Open().value();
+    data_ = stores_.shards->Open({ShardId(3), storage::Generation(1)}).value();
+    return {stores_.log->TakeRecovery().shards.at(0).last, data_->applied().index};
+  }
+
+  UnpluggedDisk disk_;
+  Stores stores_;
+  std::shared_ptr<storage::ShardData> data_;
 };
 
 TEST_F(StoresTest, AreOpenedAsTheyWereLeft) {
@@ -253,6 +365,30 @@ TEST_F(StoresTest, AnotherNodesLogIsNotMoved) {
   OpenDir();
   EXPECT_EQ(Open().status().code(), Code::kWrongCluster);
   EXPECT_FALSE(dir_->setting_aside());
+}
+
+// The run: a majority of nodes whose data are ahead of their logs after a power cut set the shard
+// aside, and nothing repairs it (protocols 4: a flush first syncs the log).
+TEST_F(RelaxedStoresTest, AFlushDoesNotGetAheadOfTheLog) {
+  ASSERT_TRUE(data_->Flush().ok());
+  disk_.FailPower();
+  EXPECT_EQ(Ends(), std::pair(LogIndex(10), LogIndex(10)));
+}
+
+// The same after SIGTERM, which flushes what is in memory.
+TEST_F(RelaxedStoresTest, NorDoesTheFlushAtClosing) {
+  data_.reset();
+  stores_.shards.reset();
+  disk_.FailPower();
+  EXPECT_EQ(Ends(), std::pair(LogIndex(10), LogIndex(10)));
+}
+
+TEST_F(RelaxedStoresTest, ALogThatCannotBeSyncedStopsTheNodeBeforeTheFlush) {
+  disk_.fails = true;
+  EXPECT_TRUE(fatal_.ok());
+  EXPECT_TRUE(data_->Flush().ok());  // It goes on here, where nothing stops.
+  EXPECT_EQ(fatal_.code(), Code::kIoError);
+  EXPECT_THAT(fatal_.message(), HasSubstr("the log takes no more"));
 }
 
 }  // namespace
