@@ -19,6 +19,9 @@ inline constexpr std::size_t kBatchMax = std::size_t{8} << 20;
 /// and its puts and deletes, as a number.
 inline constexpr std::size_t kBatchOperationsMax = 4096;
 
+/// Keys of one get, as a number. Together their values must fit into one message.
+inline constexpr std::size_t kGetKeysMax = 4096;
+
 /// A page of a scan: its keys and values together. A page holds at least one entry, so one entry
 /// that is larger than this makes a page of its own.
 inline constexpr std::size_t kScanPageMax = std::size_t{1} << 20;

@@ -8,6 +8,7 @@
 
 #include "net/connection.h"
 #include "net/slot_table.h"
+#include "wire/request_parts.h"
 #include "wire/status_codec.h"
 
 namespace ringfort::net {
@@ -108,6 +109,12 @@ void ClientSession::OnFrames(std::span<const wire::Frame> frames) {
 }
 
 void ClientSession::TakeRequest(const wire::Frame& frame) {
+  if (!wire::HasFewParts(frame.payload)) {
+    Count(&shared_->counters.requests_unreadable);
+    Refuse(frame.request_id,
+           {Code::kTooLarge, "the request has too many keys or operations; send fewer at once"});
+    return;
+  }
   IncomingRequest& incoming = batch_.emplace_back();
   if (!incoming.request.ParseFromArray(frame.payload.data(),
                                        static_cast<int>(frame.payload.size()))) {

@@ -59,6 +59,19 @@ Status CheckWrite(const proto::Write& write, ShardId shard, std::uint32_t shards
   return bytes > limit ? TooLarge("the write", bytes, limit) : Status::Ok();
 }
 
+Status CheckGet(const proto::Get& get, ShardId shard, std::uint32_t shards) {
+  if (get.keys_size() == 0) return Status(Code::kInvalidArgument, "a get names no key");
+  if (const auto keys = static_cast<std::size_t>(get.keys_size()); keys > limits::kGetKeysMax) {
+    return Status(Code::kTooLarge, "a get names " + std::to_string(keys) + " keys, the limit is " +
+                                       std::to_string(limits::kGetKeysMax) +
+                                       " (ask for fewer at once)");
+  }
+  for (const proto::Key& key : get.keys()) {
+    if (Status status = CheckKey(key, shard, shards); !status.ok()) return status;
+  }
+  return Status::Ok();
+}
+
 Status CheckScan(const proto::Scan& scan, ShardId shard, std::uint32_t shards) {
   if (scan.begin().size() > limits::kSortKeyMax || scan.end().size() > limits::kSortKeyMax) {
     return TooLarge("a bound of the scan", std::max(scan.begin().size(), scan.end().size()),
@@ -88,14 +101,7 @@ Status CheckShardRequest(const proto::Request& request, std::uint32_t shards) {
     case proto::Request::kOpenSession:
     case proto::Request::kVerifyShard:
     case proto::Request::kKeepSession: return Status::Ok();
-    case proto::Request::kGet:
-      if (request.get().keys_size() == 0) {
-        return Status(Code::kInvalidArgument, "a get names no key");
-      }
-      for (const proto::Key& key : request.get().keys()) {
-        if (Status status = CheckKey(key, shard, shards); !status.ok()) return status;
-      }
-      return Status::Ok();
+    case proto::Request::kGet: return CheckGet(request.get(), shard, shards);
     case proto::Request::kWrite: return CheckWrite(request.write(), shard, shards);
     case proto::Request::kScan: return CheckScan(request.scan(), shard, shards);
     default:

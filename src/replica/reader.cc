@@ -16,11 +16,17 @@ constexpr std::uint32_t kPageEntriesMax = 10'000;
 Status AnswerGet(const storage::ShardData& data, const proto::Get& get, storage::ReadDepth depth,
                  proto::Got* got) {
   got->mutable_entries()->Reserve(get.keys_size());
+  std::size_t bytes = 0;
   for (const proto::Key& key : get.keys()) {
     auto raw = data.Get(storage::EncodeDataKey(key.shard_key(), key.sort_key()), depth);
     if (!raw.ok()) return raw.status();
     proto::Entry* entry = got->add_entries();
     if (!raw->has_value()) continue;
+    bytes += (*raw)->size();
+    if (bytes > limits::kFrameMax) {
+      return Status(Code::kTooLarge,
+                    "the values of the get are more than an answer holds (ask for fewer at once)");
+    }
     auto value = storage::DecodeValue(**raw);
     if (!value.ok()) return value.status();
     entry->set_found(true);

@@ -8,7 +8,8 @@
 namespace ringfort::replica {
 
 /// Fills `response` with the answer to a Get or Scan request. kUnavailable: something is not in
-/// memory and `depth` forbids the disk; ask again with kDisk. Thread-safe.
+/// memory and `depth` forbids the disk; ask again with kDisk. kTooLarge: the values of a Get would
+/// not fit into a frame; no more than that is ever gathered. Thread-safe.
 Status AnswerRead(const storage::ShardData& data, const proto::Request& request,
                   storage::ReadDepth depth, proto::Response* response);
 

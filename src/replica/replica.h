@@ -104,7 +104,8 @@ class Host {
 
 struct ReplicaOptions {
   raft::Options raft;
-  /// Client writes that wait for their outcome, in bytes, and reads that wait, as a number.
+  /// Client writes that wait for their outcome, in bytes, at least 512 for each, and reads that
+  /// wait, as a number.
   std::size_t write_bytes_max = std::size_t{64} << 20;
   std::size_t waiting_reads_max = 65536;
   SnapshotTuning snapshot;

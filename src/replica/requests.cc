@@ -22,6 +22,13 @@ Status TooLate(Effect effect) {
   return Status(Code::kDeadlineExceeded, "the request's deadline passed on the server", effect);
 }
 
+/// What a write takes until it is answered. Beside its bytes each has an object for itself, its
+/// reply and its entry: a flood of tiny ones must not pass for nothing.
+std::size_t WriteBytes(const proto::Request& request) {
+  constexpr std::size_t kOverheadBytes = 512;
+  return kOverheadBytes + request.ByteSizeLong();
+}
+
 bool IsRead(const proto::Request& request) {
   return request.has_get() || request.has_scan();
 }
@@ -71,7 +78,7 @@ void Replica::Submit(Request request) {
     }
     read_mail_.push_back(std::move(request));
   } else {
-    const std::size_t bytes = request.body.ByteSizeLong();
+    const std::size_t bytes = WriteBytes(request.body);
     if (write_bytes_ + bytes > options_.write_bytes_max) {
       Status full(Code::kOverloaded, "too many bytes of writes wait for this shard (slow down)");
       request.reply(ErrorResponse(full.set_retry_after(std::chrono::milliseconds(20))));
@@ -134,7 +141,7 @@ void Replica::ProposeWrites(MonotonicTime now) {
   std::vector<PendingWrite> pending;
   const storage::DiskRoom room = Room();
   for (Request& request : requests) {
-    const std::size_t bytes = request.body.ByteSizeLong();
+    const std::size_t bytes = WriteBytes(request.body);
     if (raft_.role() != raft::Role::kPrimary || now >= request.deadline) {
       write_bytes_ -= bytes;
       request.reply(now >= request.deadline ? ErrorResponse(TooLate(Effect::kNotApplied))

@@ -132,6 +132,17 @@ TEST(RequestCheckTest, AGetNamesAKey) {
             Code::kInvalidArgument);
 }
 
+// The run: 3 million keys of a byte each in one frame are looked up in one piece, on a loop.
+TEST(RequestCheckTest, AGetNamesNotTooManyKeys) {
+  proto::Request get = Get("a");
+  while (get.get().keys_size() < static_cast<int>(limits::kGetKeysMax)) {
+    *get.mutable_get()->add_keys() = get.get().keys(0);
+  }
+  EXPECT_EQ(Check(get), Code::kOk);
+  *get.mutable_get()->add_keys() = get.get().keys(0);
+  EXPECT_EQ(Check(get), Code::kTooLarge);
+}
+
 TEST(RequestCheckTest, AScanGoesOnInsideItsShardKey) {
   EXPECT_EQ(
       Check(But(Scan("a"),

@@ -27,7 +27,7 @@ class World {
       setup.node = node;
       setup.seed = seed * 10 + node;
       setup.whims = {.flush_one_in = 10, .miss_one_in = 4, .overload_one_in = 8};
-      setup.options.write_bytes_max = 2'000;
+      setup.options.write_bytes_max = 2'000 + 30 * 512;  // Each counts 512 beside its bytes.
       setup.options.waiting_reads_max = 20;
       setup.options.raft.cache_bytes_max = 2'000;
       setup.options.raft.lease_reads = seed % 3 != 0;

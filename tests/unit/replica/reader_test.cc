@@ -103,6 +103,25 @@ TEST_F(Reader, AnswersKeysInTheirOrderAndAbsentOnesToo) {
   EXPECT_EQ(seen, "2@1 - @3 1@2 2@1 ");
 }
 
+// The run: one Get that names a large cached value 256 times gathers 2 GiB, on a loop.
+TEST_F(Reader, NoMoreIsGatheredThanAFrameHolds) {
+  Store({"s", "large"}, std::string(limits::kValueMax, 'v'));
+  proto::Request request;
+  proto::Response response;
+  const auto name_once_more = [&request] {
+    proto::Key* key = request.mutable_get()->add_keys();
+    key->set_shard_key("s");
+    key->set_sort_key("large");
+  };
+  name_once_more();
+  EXPECT_TRUE(AnswerRead(shard_.data(), request, ReadDepth::kDisk, &response).ok());
+  for (int i = 1; i < 256; ++i) name_once_more();
+  const Status status = AnswerRead(shard_.data(), request, ReadDepth::kDisk, &response);
+  EXPECT_EQ(status.code(), Code::kTooLarge);
+  EXPECT_EQ(status.effect(), Effect::kNotApplied);
+  EXPECT_LE(response.ByteSizeLong(), limits::kFrameMax);
+}
+
 TEST_F(Reader, ScansNeitherSessionsNorMarks) {
   shard_.Do(OpenSession(7));
   proto::Scan scan;

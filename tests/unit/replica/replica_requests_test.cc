@@ -47,10 +47,11 @@ class Primary : public testing::Test {
   std::uint64_t sequence_ = 0;
 };
 
-ReplicaOptions LittleRoom(bool lease_reads) {
+/// For so many writes that have 400 bytes together, and two reads.
+ReplicaOptions LittleRoom(bool lease_reads, std::size_t writes) {
   ReplicaOptions options;
   options.raft.lease_reads = lease_reads;
-  options.write_bytes_max = 400;
+  options.write_bytes_max = writes * 512 + 400;  // Each counts 512 beside its bytes.
   options.waiting_reads_max = 2;
   return options;
 }
@@ -117,7 +118,7 @@ TEST_F(Primary, TheRetryOfAWriteInTheLogGetsTheSameAnswer) {
 
 class PrimaryWithLittleRoom : public Primary {
  protected:
-  PrimaryWithLittleRoom() : Primary({.options = LittleRoom(/*lease_reads=*/false)}) {}
+  PrimaryWithLittleRoom() : Primary({.options = LittleRoom(/*lease_reads=*/false, 1)}) {}
 };
 
 TEST_F(PrimaryWithLittleRoom, RefusesWritesWhileTheirBytesAreFull) {
@@ -146,6 +147,20 @@ TEST_F(PrimaryWithLittleRoom, RefusesWritesWhileTheirBytesAreFull) {
   }
 }
 
+// The run: millions of requests of a few bytes each, which take memory by the hundreds.
+TEST_F(PrimaryWithLittleRoom, ATinyRequestIsNotForNothing) {
+  proto::Request keep;
+  keep.mutable_keep_session()->set_session(session_);
+  for (const proto::Request& tiny : {OpenRequest(), keep}) {
+    const auto in = world_.Ask(tiny);
+    const auto over = world_.Ask(tiny);
+    EXPECT_EQ(over->code(), Code::kOverloaded);
+    Commit();
+    EXPECT_EQ(in->calls, 1);
+    EXPECT_EQ(in->code(), Code::kOk);
+  }
+}
+
 TEST_F(PrimaryWithLittleRoom, BoundsReadsThatWaitForARound) {
   std::vector<std::shared_ptr<Answer>> reads;
   for (int i = 0; i < 5; ++i) {
@@ -171,7 +186,7 @@ TEST_F(PrimaryWithLittleRoom, BoundsReadsThatWaitForARound) {
 
 class PrimaryWithColdCache : public Primary {
  protected:
-  PrimaryWithColdCache() : Primary({.whims = {.miss_one_in = 1}, .options = LittleRoom(true)}) {}
+  PrimaryWithColdCache() : Primary({.whims = {.miss_one_in = 1}, .options = LittleRoom(true, 3)}) {}
 };
 
 TEST_F(PrimaryWithColdCache, ReadsFromDiskInThePool) {
