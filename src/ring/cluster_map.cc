@@ -69,16 +69,6 @@ const NodeInfo* ClusterMap::FindNode(NodeId id) const {
   return found == nodes.end() || found->id != id ? nullptr : &*found;
 }
 
-std::vector<ShardId> ClusterMap::ShardsOn(NodeId node) const {
-  std::vector<ShardId> held;
-  for (std::uint32_t shard = 0; shard < shards(); ++shard) {
-    if (std::ranges::find(placement[shard], node) != placement[shard].end()) {
-      held.emplace_back(shard);
-    }
-  }
-  return held;
-}
-
 Status CheckMap(const ClusterMap& map) {
   if (map.version < kFirstMapVersion) return Broken("version 0");
   if (!std::has_single_bit(map.placement.size()) || map.placement.size() > kShardsMax) {

@@ -66,8 +66,6 @@ struct ClusterMap {
   [[nodiscard]] NodeId PreferredPrimary(ShardId shard) const { return ReplicasOf(shard).front(); }
   /// The node of that id, null where there is none; good as long as the map is.
   [[nodiscard]] const NodeInfo* FindNode(NodeId id) const;
-  /// The shards that `node` should hold, ascending.
-  [[nodiscard]] std::vector<ShardId> ShardsOn(NodeId node) const;
 
   bool operator==(const ClusterMap&) const = default;
 };

@@ -37,7 +37,6 @@ TEST(ClusterMap, KnowsWhoHoldsAShard) {
   EXPECT_EQ(map.shards(), 4u);
   EXPECT_EQ(map.PreferredPrimary(ShardId(1)), NodeId(5));
   EXPECT_THAT(map.ReplicasOf(ShardId(0)), ElementsAre(NodeId(2), NodeId(5)));
-  EXPECT_THAT(map.ShardsOn(NodeId(2)), ElementsAre(ShardId(0), ShardId(1), ShardId(3)));
   // The empty shard key's hash starts with the bits 00.
   EXPECT_EQ(map.ShardOf(""), ShardId(0));
 }
