@@ -45,12 +45,17 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
               },
               [this](const proto::CreationRecord& record) { Begin(record); }, doors_.log_line}),
       keeper_(options_.log_keeper, doors_.loops.front(), doors_.pool, doors_.log, doors_.on_fatal),
-      snapshot_pace_(options_.snapshot_bytes_per_second) {
+      snapshot_pace_(options_.snapshot_bytes_per_second),
+      snapshot_turns_(options_.snapshots_at_once) {
   for (env::Loop* loop : doors_.loops) {
     loops_.push_back(std::make_unique<ShardLoop>(
         options_.shard_loop,
         ShardLoop::Doors{
-            self_.node, loop, doors_.pool, doors_.transport, doors_.log,
+            self_.node,
+            loop,
+            {doors_.pool, doors_.chunk_pool, doors_.shard_pool},
+            doors_.transport,
+            doors_.log,
             [this](ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
               liveness_->SetLeads(shard, term, std::move(peers));
               if (shard != ShardId(shards_)) return;
@@ -64,6 +69,7 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
             [this](storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers) {
               doors_.loops.front()->Post([this, name, readers] { DropLater(name, readers); });
             },
+            [this] { return snapshot_turns_.Take(); },
             [this](std::size_t bytes) {
               return snapshot_pace_.Take(bytes, doors_.loops.front()->Now());
             },

@@ -26,6 +26,7 @@
 #include "node/shard_loop.h"
 #include "replica/replica.h"
 #include "replica/snapshot_pace.h"
+#include "replica/snapshot_turns.h"
 #include "ring/cluster_config.h"
 #include "ring/cluster_map.h"
 #include "ringfort/client.pb.h"
@@ -45,13 +46,18 @@ struct NodeOptions {
   meta::MetaOptions meta;
   /// All snapshots that the node sends together; 0: no limit.
   std::uint64_t snapshot_bytes_per_second = std::uint64_t{64} << 20;
+  /// And so many at a time.
+  int snapshots_at_once = 2;
 };
 
 struct NodeDoors {
   /// At least one; the first is the control loop, on which the transport's events come.
   std::vector<env::Loop*> loops;
-  /// For work that blocks.
+  /// For work that blocks, but for snapshots: those have replica::Pool's others. None of the three
+  /// waits for another, and the last has one thread.
   env::Executor* pool;
+  env::Executor* chunk_pool;
+  env::Executor* shard_pool;
   env::Transport* transport;
   storage::LogStore* log;
   storage::ShardStore* shards;
@@ -70,7 +76,7 @@ struct NodeDoors {
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> counters;
 };
 
-/// Destroyed after its loops and its pool have stopped.
+/// Destroyed after its loops and its pools have stopped.
 class Node final : public env::TransportEvents {
  public:
   /// `identity` is what the data directory holds, with this start's boot number already stored.
@@ -203,6 +209,7 @@ class Node final : public env::TransportEvents {
   std::unique_ptr<Liveness> liveness_;
   LogKeeper keeper_;
   replica::SnapshotPace snapshot_pace_;
+  replica::SnapshotTurns snapshot_turns_;
   storage::Recovery recovery_;
   bool running_ = false;
   bool stopped_ = false;

@@ -200,11 +200,12 @@ void ShardLoop::WakeAt(replica::Replica* replica, MonotonicTime when) {
   });
 }
 
-void ShardLoop::RunInPool(env::Task work, env::Task then) {
-  doors_.pool->Post([this, work = std::move(work), then = std::move(then)] {
-    work();
-    doors_.loop->Post(then);
-  });
+void ShardLoop::RunInPool(replica::Pool pool, env::Task work, env::Task then) {
+  doors_.pools.at(static_cast<std::size_t>(pool))
+      ->Post([this, work = std::move(work), then = std::move(then)] {
+        work();
+        doors_.loop->Post(then);
+      });
 }
 
 void ShardLoop::RunTurn() {

@@ -2,6 +2,7 @@
 // together: one log write and one message per peer for all of them.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -59,7 +60,8 @@ class ShardLoop final : public replica::Host {
     /// Of this node.
     NodeId self;
     env::Loop* loop;
-    env::Executor* pool;
+    /// By replica::Pool.
+    std::array<env::Executor*, 3> pools;
     env::Transport* transport;
     storage::LogStore* log;
     /// Called on the loop.
@@ -69,6 +71,8 @@ class ShardLoop final : public replica::Host {
     /// A replica that is a member no more, and was taken off the loop.
     std::function<void(std::shared_ptr<replica::Replica>, const std::string& why)> on_removed;
     std::function<void(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>)> drop_data;
+    /// Thread-safe.
+    std::function<std::shared_ptr<const void>()> take_snapshot_turn;
     /// Thread-safe.
     std::function<Duration(std::size_t bytes)> take_snapshot_bytes;
     std::function<void(const proto::PeerMessage&)> send_to_all;
@@ -112,7 +116,7 @@ class ShardLoop final : public replica::Host {
   [[nodiscard]] MonotonicTime Now() const override { return doors_.loop->Now(); }
   void Wake(replica::Replica* replica) override;
   void WakeAt(replica::Replica* replica, MonotonicTime when) override;
-  void RunInPool(env::Task work, env::Task then) override;
+  void RunInPool(replica::Pool pool, env::Task work, env::Task then) override;
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const override {
     return doors_.promised_until(node);
   }
@@ -129,6 +133,7 @@ class ShardLoop final : public replica::Host {
                 std::weak_ptr<storage::ShardData> readers) override {
     doors_.drop_data(name, std::move(readers));
   }
+  std::shared_ptr<const void> TakeSnapshotTurn() override { return doors_.take_snapshot_turn(); }
   Duration TakeSnapshotBytes(std::size_t bytes) override {
     return doors_.take_snapshot_bytes(bytes);
   }

@@ -56,12 +56,14 @@ struct Progress {
   std::deque<Flight> flights;
   std::size_t flight_bytes = 0;
 
-  /// kSnapshot: the driver was asked for one. The log after `snapshot_index`, once known, is kept
-  /// for it.
+  /// kSnapshot: the driver was asked for one. The log after `snapshot_index`, once one is being
+  /// taken, is kept for it.
   bool snapshot_asked = false;
-  LogIndex snapshot_index;
-  /// It is not ordered again at once: each order costs an export.
+  std::optional<LogIndex> snapshot_index;
+  /// When the last one failed, and how long after that the next may be ordered: each order costs an
+  /// export. Grows with every failure until the follower replicates again.
   MonotonicTime snapshot_failed_at = kNever;
+  Duration snapshot_pause{0};
   /// kSnapshot: its node has no replica with this id yet, and is to make it.
   bool creates = false;
   /// Its node says that it has no such replica, under this incarnation.
@@ -85,6 +87,10 @@ struct Progress {
   /// The newest ReadIndex round that it confirmed.
   std::uint64_t read_round = 0;
 
+  [[nodiscard]] bool MayOrderSnapshot(MonotonicTime now) const {
+    if (snapshot_asked) return false;
+    return snapshot_failed_at == kNever || now - snapshot_failed_at >= snapshot_pause;
+  }
   void Land(LogIndex through) {
     while (!flights.empty() && flights.front().last <= through) {
       flight_bytes -= flights.front().bytes;
@@ -104,7 +110,7 @@ struct Progress {
     state = State::kSnapshot;
     creates = makes_it;
     snapshot_asked = false;
-    snapshot_index = LogIndex();
+    snapshot_index.reset();
     probing = false;
     caught_up = false;
     ForgetFlights();

@@ -7,6 +7,12 @@
 #include "raft/raft.h"
 
 namespace ringfort::raft {
+namespace {
+
+/// A snapshot that fails again and again is ordered no more rarely than this.
+constexpr Duration kSnapshotPauseMax = std::chrono::seconds(30);
+
+}  // namespace
 
 std::optional<LogIndex> Raft::Propose(MonotonicTime now, std::vector<SharedBytes> commands) {
   (void)now;
@@ -171,6 +177,7 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
     if (progress->state != Progress::State::kReplicate) {
       progress->state = Progress::State::kReplicate;
       progress->probing = false;
+      progress->snapshot_pause = Duration(0);
     }
     progress->match = std::max(progress->match, reply.match);
     progress->next = std::max(progress->next, progress->match + 1);
@@ -239,7 +246,7 @@ void Raft::RetryReplication(MonotonicTime now) {
     const bool overdue =
         progress.asked_at == kNever || now - progress.asked_at >= options_.retry_after;
     if (progress.state == Progress::State::kSnapshot || progress.next <= log_.base().index) {
-      replicate_wanted_ = replicate_wanted_ || (overdue && !progress.snapshot_asked);
+      replicate_wanted_ = replicate_wanted_ || (overdue && progress.MayOrderSnapshot(now));
       continue;
     }
     if (progress.state == Progress::State::kProbe) {
@@ -264,9 +271,7 @@ void Raft::RetryReplication(MonotonicTime now) {
 // Snapshots.
 
 void Raft::OrderSnapshot(MonotonicTime now, ReplicaId follower, Progress& progress) {
-  if (progress.snapshot_asked) return;
-  const MonotonicTime failed = progress.snapshot_failed_at;
-  if (failed != kNever && now - failed < options_.retry_after) return;
+  if (!progress.MayOrderSnapshot(now)) return;
   // A replica is made only for a member that will stay one (protocols 6).
   if (progress.creates && (members().joint() || commit_ < members().index)) return;
   progress.snapshot_asked = true;
@@ -294,15 +299,16 @@ void Raft::OnSnapshotFailed(MonotonicTime now, ReplicaId follower) {
   if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
   progress->BecomeSnapshot(progress->creates);
   progress->snapshot_failed_at = now;
+  progress->snapshot_pause =
+      std::clamp(2 * progress->snapshot_pause, options_.retry_after, kSnapshotPauseMax);
   progress->asked_at = now;
 }
 
 std::optional<LogIndex> Raft::kept_for_snapshots() const {
   std::optional<LogIndex> kept;
   for (const auto& [id, progress] : progress_) {
-    if (progress.state != Progress::State::kSnapshot || progress.snapshot_index == LogIndex())
-      continue;
-    kept = std::min(kept.value_or(progress.snapshot_index), progress.snapshot_index);
+    if (progress.state != Progress::State::kSnapshot || !progress.snapshot_index) continue;
+    kept = std::min(kept.value_or(*progress.snapshot_index), *progress.snapshot_index);
   }
   return kept;
 }

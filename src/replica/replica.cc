@@ -175,11 +175,8 @@ void Replica::StepDown(MonotonicTime now) {
 
 void Replica::CutLog(LogIndex flushed, bool pressed) {
   LogIndex cut = std::min(flushed, raft_.applied());
-  if (pressed) {
-    cut = std::min(cut, raft_.kept_for_snapshots().value_or(cut));
-  } else {
-    cut = std::min(cut, raft_.everywhere());
-  }
+  cut = std::min(cut, raft_.kept_for_snapshots().value_or(cut));
+  if (!pressed) cut = std::min(cut, raft_.everywhere());
   if (cut <= raft_.log().base().index) return;
   raft_.Cut(cut);
   const raft::LogBase& base = raft_.log().base();
@@ -222,13 +219,14 @@ void Replica::Turn(Effects* effects) {
   load_.SpentOnLoop(end - now, end);
 }
 
-void Replica::InPool(env::Task work, env::Task then) {
+void Replica::InPool(env::Task work, env::Task then, Pool pool) {
   struct Span {
     MonotonicTime begin;
     MonotonicTime end;
   };
   auto span = std::make_shared<Span>();
   host_->RunInPool(
+      pool,
       [host = host_, span, work = std::move(work)] {
         span->begin = host->Now();
         work();

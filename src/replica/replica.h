@@ -65,6 +65,16 @@ struct Effects {
   std::vector<Stored> stored;
 };
 
+/// Where blocking work is done, so that none of it waits for another kind.
+enum class Pool : std::uint8_t {
+  /// What a request, an apply or the log waits for.
+  kRequests,
+  /// A snapshot's chunks, whose other end gives up on who is silent for long.
+  kChunks,
+  /// What reads all files of a shard: minutes perhaps, and one at a time.
+  kWholeShards,
+};
+
 /// What a replica asks of its node. All calls on the replica's loop, but for Now.
 class Host {
  public:
@@ -74,8 +84,8 @@ class Host {
   /// Give this replica a turn soon, and another at `when` at the latest.
   virtual void Wake(Replica* replica) = 0;
   virtual void WakeAt(Replica* replica, MonotonicTime when) = 0;
-  /// Runs `work` on the blocking pool and then `then` on the loop.
-  virtual void RunInPool(env::Task work, env::Task then) = 0;
+  /// Runs `work` on that blocking pool and then `then` on the loop.
+  virtual void RunInPool(Pool pool, env::Task work, env::Task then) = 0;
   /// Until when this node has promised that node, by heartbeat acknowledgements, not to elect
   /// another.
   [[nodiscard]] virtual MonotonicTime PromisedUntil(NodeId node) const = 0;
@@ -96,6 +106,8 @@ class Host {
   /// These data are no replica's any more; `readers` may still use them.
   virtual void DropData(storage::ShardStore::Name name,
                         std::weak_ptr<storage::ShardData> readers) = 0;
+  /// A turn among those who send snapshots, until it is let go of; null: there is none now.
+  virtual std::shared_ptr<const void> TakeSnapshotTurn() = 0;
   /// Takes bytes from the node's budget for snapshots: how long to wait before they are sent.
   virtual Duration TakeSnapshotBytes(std::size_t bytes) = 0;
   /// Nobody knows what the disk kept: the node must stop.
@@ -221,7 +233,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void Fetch(const raft::Fetch& fetch);
   void SendOutbox(Effects* effects);
   /// As Host::RunInPool; the time that `work` takes counts as this shard's.
-  void InPool(env::Task work, env::Task then);
+  void InPool(env::Task work, env::Task then, Pool pool = Pool::kRequests);
   // members.cc: who takes part, and who no longer does.
   void AskWhetherMember(MonotonicTime now);
   void AnswerOrphan(NodeId node, ReplicaId orphan);
@@ -237,7 +249,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void NoteStranger(ReplicaId id, NodeId node);
 
   // snapshots.cc
-  RunInPool PoolDoor();
+  RunInPool PoolDoor(Pool pool);
   bool SendSnapshot(NodeId to, proto::SnapshotMessage message);
   void SendSnapshot(const raft::SnapshotOrder& order);
   void OnSnapshotDone(ReplicaId follower, const Status& status, const raft::LogBase& base);

@@ -67,6 +67,7 @@ void SnapshotReceiver::OnBegin(NodeId from, const proto::SnapshotMessage& messag
   if (ended_id_ == message.transfer()) return Answer(*offer, message.transfer(), ended_);
   const Result<bool> lacks = doors_.lacks(*offer);
   if (!lacks.ok() || !*lacks) return Answer(*offer, message.transfer(), lacks.status());
+  if (Status room = CheckRoom(); !room.ok()) return Answer(*offer, message.transfer(), room);
 
   Forget();
   term_ = offer->term;
@@ -124,6 +125,7 @@ void SnapshotReceiver::OnChunk(proto::SnapshotMessage message) {
   if (bytes == 0 || bytes > transfer.files[at.file].bytes - at.offset) return;
   if (transfer.waiting_bytes + bytes > tuning_.window_bytes) return;
   if (Hash64(chunk->data()) != chunk->checksum()) return;
+  if (Status room = CheckRoom(); !room.ok()) return End(room);
   transfer.heard_at = doors_.now();
   transfer.expected = After(at, bytes, transfer.files);
   transfer.waiting_bytes += bytes;
@@ -164,7 +166,7 @@ void SnapshotReceiver::FinishImport() {
   transfer_->busy = true;
   transfer_->closing = true;
   CallInPool(
-      doors_.run_in_pool, alive_,
+      doors_.run_long, alive_,
       [import = transfer_->import]() mutable {
         Status finished = import->Finish();
         import.reset();
@@ -180,6 +182,11 @@ void SnapshotReceiver::FinishImport() {
 bool SnapshotReceiver::BackFromPool(const TransferPtr& transfer) {
   transfer->busy = false;
   return transfer == transfer_;
+}
+
+Status SnapshotReceiver::CheckRoom() const {
+  if (doors_.room() != storage::DiskRoom::kExhausted) return Status::Ok();
+  return {Code::kDiskFull, "the disk has no room for a snapshot (make room; it is offered again)"};
 }
 
 void SnapshotReceiver::OnInstalled(const Status& status) {

@@ -19,6 +19,7 @@
 #include "replica/snapshot_transfer.h"
 #include "ringfort/peer.pb.h"
 #include "ringfort/status.h"
+#include "storage/disk_room.h"
 #include "storage/log_store.h"
 #include "storage/shard_store.h"
 
@@ -39,12 +40,16 @@ class SnapshotReceiver {
   };
   struct Doors {
     std::function<MonotonicTime()> now;
+    /// For chunks, and for the check of all files at the end.
     RunInPool run_in_pool;
+    RunInPool run_long;
     /// Best effort.
     std::function<void(NodeId to, proto::SnapshotMessage)> send;
     /// Whether the shard lacks what is offered: false when it stands on the base already or is past
     /// it, which is answered as installed. An error refuses the offer.
     std::function<Result<bool>(const Offer&)> lacks;
+    /// On the own disk. Exhausted: nothing more is written of any transfer.
+    std::function<storage::DiskRoom()> room;
     /// One that was never used for the shard.
     std::function<storage::Generation()> new_generation;
     /// The data of `offer` are in the store under `generation`, durably. The owner makes the log
@@ -102,6 +107,8 @@ class SnapshotReceiver {
   /// Ends the transfer in hand with an answer.
   void End(const Status& status);
   void Forget();
+  /// kDiskFull: there is no room for anything more.
+  [[nodiscard]] Status CheckRoom() const;
   void Acknowledge();
   /// The answer to an offer that has ended, or ends here.
   void Answer(const Offer& offer, std::uint64_t id, const Status& status);

@@ -21,14 +21,25 @@ constexpr Duration kFullLinkPause = std::chrono::milliseconds(20);
 
 SnapshotSender::SnapshotSender(SnapshotTuning tuning, Route route, storage::ShardStore* store,
                                Doors doors)
-    : tuning_(tuning), route_(route), doors_(std::move(doors)) {
-  CallInPool(
-      doors_.run_in_pool, alive_, [store, name = route_.source] { return store->Export(name); },
-      [this](auto exported) { OnExported(std::move(exported)); });
-}
+    : tuning_(tuning), route_(route), store_(store), doors_(std::move(doors)) {}
 
 SnapshotSender::~SnapshotSender() {
   ReleaseInPool(doors_.run_in_pool, std::move(snapshot_));
+}
+
+void SnapshotSender::Begin() {
+  Result<std::shared_ptr<const void>> turn = doors_.take_turn();
+  if (!turn.ok()) return Finish(turn.status());
+  turn_ = *std::move(turn);
+  if (turn_ == nullptr) return;
+  CallInPool(
+      doors_.run_long, alive_,
+      [store = store_, name = route_.source,
+       alive = std::weak_ptr(alive_)]() -> Result<std::shared_ptr<Snapshot>> {
+        if (alive.expired()) return Status(Code::kCancelled, "nobody sends the snapshot any more");
+        return store->Export(name);
+      },
+      [this](auto exported) { OnExported(std::move(exported)); });
 }
 
 void SnapshotSender::OnExported(Result<std::shared_ptr<Snapshot>> exported) {
@@ -88,6 +99,7 @@ void SnapshotSender::OnAck(const proto::SnapshotMessage& message) {
 }
 
 void SnapshotSender::Turn() {
+  if (turn_ == nullptr) return Begin();
   if (snapshot_ == nullptr) return;
   const MonotonicTime now = doors_.now();
   if (now - heard_at_ >= tuning_.silence_max) {

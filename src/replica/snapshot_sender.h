@@ -1,9 +1,9 @@
 // The primary's end of a snapshot transfer to one follower (protocols 5).
 //
-// It exports the shard in the pool and sends it in chunks, as far as the window and the node's pace
-// allow. There is one way to begin, to go on after a lost connection or a lost message, and to ask
-// whether the end was reached: it sends the begin again, and the follower answers from where to go
-// on.
+// When it has its turn, it exports the shard and sends it in chunks, as far as the window and the
+// node's pace allow. There is one way to begin, to go on after a lost connection or a lost message,
+// and to ask whether the end was reached: it sends the begin again, and the follower answers from
+// where to go on.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,12 @@ class SnapshotSender {
   };
   struct Doors {
     std::function<MonotonicTime()> now;
+    /// For chunks, and for the export, which reads all files.
     RunInPool run_in_pool;
+    RunInPool run_long;
+    /// A turn to be at work, kept until this ends; null: there is none now, it is asked for again
+    /// with the next Turn. The log from here on is needed then. An error ends this.
+    std::function<Result<std::shared_ptr<const void>>()> take_turn;
     /// Asks for a Turn at `when` or soon after. More turns do no harm.
     std::function<void(MonotonicTime when)> wake_at;
     /// To the follower, best effort; false when it was not taken.
@@ -52,7 +57,7 @@ class SnapshotSender {
     std::function<void(Status, const raft::LogBase& base)> done;
   };
 
-  /// Begins to export. `store` outlives this.
+  /// Nothing begins before the first Turn. `store` outlives this.
   SnapshotSender(SnapshotTuning tuning, Route route, storage::ShardStore* store, Doors doors);
   ~SnapshotSender();
   SnapshotSender(const SnapshotSender&) = delete;
@@ -69,6 +74,7 @@ class SnapshotSender {
   [[nodiscard]] std::uint64_t total_bytes() const { return snapshot_ == nullptr ? 0 : total(); }
 
  private:
+  void Begin();
   void OnExported(Result<std::shared_ptr<storage::Snapshot>> exported);
   void OnRead(std::uint32_t attempt, std::uint64_t at, Result<std::string> read);
   void SendBegin();
@@ -84,10 +90,13 @@ class SnapshotSender {
 
   const SnapshotTuning tuning_;
   const Route route_;
+  storage::ShardStore* const store_;
   Doors doors_;
   const std::shared_ptr<const char> alive_ = std::make_shared<const char>();
 
-  /// None while it is being exported, and after the end.
+  /// Null before it has its turn.
+  std::shared_ptr<const void> turn_;
+  /// None before it is exported, and after the end.
   std::shared_ptr<storage::Snapshot> snapshot_;
   raft::LogBase base_;
   /// The end of each file.

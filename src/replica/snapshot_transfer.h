@@ -25,7 +25,7 @@ struct SnapshotTuning {
   Duration silence_max = std::chrono::seconds(30);
 };
 
-/// Runs `work` on the blocking pool and then `then` on the loop.
+/// Runs `work` on a blocking pool and then `then` on the loop.
 using RunInPool = std::function<void(env::Task work, env::Task then)>;
 
 /// Lets go of something in the pool: the end of a snapshot or an import removes files.

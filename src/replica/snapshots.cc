@@ -5,8 +5,10 @@
 
 namespace ringfort::replica {
 
-RunInPool Replica::PoolDoor() {
-  return [this](env::Task work, env::Task then) { InPool(std::move(work), std::move(then)); };
+RunInPool Replica::PoolDoor(Pool pool) {
+  return [this, pool](env::Task work, env::Task then) {
+    InPool(std::move(work), std::move(then), pool);
+  };
 }
 
 bool Replica::SendSnapshot(NodeId to, proto::SnapshotMessage message) {
@@ -33,7 +35,17 @@ void Replica::SendSnapshot(const raft::SnapshotOrder& order) {
   const ReplicaId to = order.follower;
   SnapshotSender::Doors doors;
   doors.now = [this] { return host_->Now(); };
-  doors.run_in_pool = PoolDoor();
+  doors.run_in_pool = PoolDoor(Pool::kChunks);
+  doors.run_long = PoolDoor(Pool::kWholeShards);
+  doors.take_turn = [this, to]() -> Result<std::shared_ptr<const void>> {
+    if (host_->RoomOf(NodeOf(to)) == storage::DiskRoom::kExhausted) {
+      return Status(Code::kUnavailable, "the follower's disk is exhausted (it is tried again)");
+    }
+    std::shared_ptr<const void> turn = host_->TakeSnapshotTurn();
+    // From now on, not from when all files were read: else the log may be cut beyond them.
+    if (turn != nullptr) raft_.OnSnapshotStarted(to, raft_.applied());
+    return turn;
+  };
   doors.wake_at = [this](MonotonicTime when) { host_->WakeAt(this, when); };
   doors.send = [this, to](proto::SnapshotMessage message) {
     return SendSnapshot(NodeOf(to), std::move(message));
@@ -53,6 +65,7 @@ void Replica::SendSnapshot(const raft::SnapshotOrder& order) {
                                     raft_.term(),          order.creates, random_.Next()};
   senders_[to] =
       std::make_unique<SnapshotSender>(options_.snapshot, route, store_, std::move(doors));
+  senders_.at(to)->Turn();
 }
 
 void Replica::OnSnapshotDone(ReplicaId follower, const Status& status, const raft::LogBase& base) {
@@ -87,9 +100,8 @@ void Replica::TurnSenders() {
 std::unique_ptr<SnapshotReceiver> Replica::MakeReceiver() {
   SnapshotReceiver::Doors doors;
   doors.now = [this] { return host_->Now(); };
-  doors.run_in_pool = [this](env::Task work, env::Task then) {
-    PoolDoor()(std::move(work), std::move(then));
-  };
+  doors.run_in_pool = PoolDoor(Pool::kChunks);
+  doors.run_long = PoolDoor(Pool::kWholeShards);
   doors.send = [this](NodeId to, proto::SnapshotMessage message) {
     SendSnapshot(to, std::move(message));
   };
@@ -97,12 +109,10 @@ std::unique_ptr<SnapshotReceiver> Replica::MakeReceiver() {
     if (!raft_.OnSnapshotOffered(host_->Now(), offer.from, offer.term)) {
       return Status(Code::kConditionFailed, "the offer is of a primary that was replaced");
     }
-    if (host_->OwnRoom() == storage::DiskRoom::kExhausted) {
-      return Status(Code::kDiskFull, "the disk has no room for a snapshot (it is offered again)");
-    }
     NoteStranger(offer.from, offer.node);
     return raft_.WantsSnapshot(offer.base.index, offer.base.term);
   };
+  doors.room = [this] { return host_->OwnRoom(); };
   doors.new_generation = [this] { return ++last_generation_; };
   doors.install = [this](const SnapshotReceiver::Offer& offer, storage::Generation generation) {
     OpenImported(offer.base, generation);
@@ -117,7 +127,7 @@ void Replica::OpenImported(const raft::LogBase& base, storage::Generation genera
     Status status;
   };
   auto opened = std::make_shared<Opened>();
-  PoolDoor()(
+  PoolDoor(Pool::kChunks)(
       [store = store_, name = storage::ShardStore::Name{shard_, generation}, opened] {
         auto data = store->Open(name);
         if (!data.ok()) {

@@ -182,6 +182,8 @@ Status Server::OpenNode(ring::ClusterConfig config) {
     loops_.push_back(std::make_unique<net::EventLoop>());
   }
   pool_ = std::make_unique<net::BlockingPool>(kPoolThreads);
+  chunk_pool_ = std::make_unique<net::BlockingPool>(1);
+  shard_pool_ = std::make_unique<net::BlockingPool>(1);
   node::NodeDoors doors;
   std::vector<net::EventLoop*> loops;
   for (const auto& loop : loops_) {
@@ -208,6 +210,8 @@ Status Server::OpenNode(ring::ClusterConfig config) {
       loops.front(), net::PeerLinks::Hooks{identity, late_events_.get(), event},
       dir_->incarnation().low);
   doors.pool = pool_.get();
+  doors.chunk_pool = chunk_pool_.get();
+  doors.shard_pool = shard_pool_.get();
   doors.transport = links_.get();
   doors.log = log_.get();
   doors.shards = shards_.get();
@@ -257,12 +261,15 @@ Server::~Server() {
     listener_->Stop(Status(Code::kCancelled, "the node is stopping (another node takes over)"));
   }
   if (links_ != nullptr) links_->Shutdown();
-  if (pool_ != nullptr) pool_->Stop();  // Its tasks read the log, and wait for it.
+  // Their tasks read the log, and wait for it.
+  for (net::BlockingPool* pool : {pool_.get(), chunk_pool_.get(), shard_pool_.get()}) {
+    if (pool != nullptr) pool->Stop();
+  }
   // Finishes what was handed in, while its callbacks still find the loops.
   if (log_ != nullptr) {
     if (const Status status = log_->Sync(); !status.ok()) StopAtOnce(status);
   }
-  // What the two have handed to the loops may hold data of the store: it goes first.
+  // What they have handed to the loops may hold data of the store: it goes first.
   for (const auto& loop : loops_) {
     std::promise<void> drained;
     loop->Post([&drained] { drained.set_value(); });

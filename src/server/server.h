@@ -58,6 +58,8 @@ class Server final : private net::RequestHandler {
   std::unique_ptr<rocks::RocksStore> shards_;
   std::vector<std::unique_ptr<net::EventLoop>> loops_;
   std::unique_ptr<net::BlockingPool> pool_;
+  std::unique_ptr<net::BlockingPool> chunk_pool_;
+  std::unique_ptr<net::BlockingPool> shard_pool_;
   std::unique_ptr<env::TransportEvents> late_events_;
   std::unique_ptr<net::PeerLinks> links_;
   std::unique_ptr<node::Node> node_;

@@ -108,7 +108,7 @@ void SimulatedNode::Start() {
 node::NodeDoors SimulatedNode::Doors() {
   node::NodeDoors doors;
   for (const auto& loop : process_->loops) doors.loops.push_back(loop.get());
-  doors.pool = &process_->pool;
+  doors.pool = doors.chunk_pool = doors.shard_pool = &process_->pool;
   doors.transport = &process_->transport;
   doors.log = &log_;
   doors.shards = &shards_;

@@ -27,11 +27,12 @@ class LivenessTest : public testing::Test {
   void SetUp() override {
     ShardLoop::Doors doors{NodeId(1),
                            &loop_,
-                           &loop_,
+                           {},
                            &transport_,
                            &log_,
                            {},
                            [](NodeId) { return kNever; },
+                           {},
                            {},
                            {},
                            {},

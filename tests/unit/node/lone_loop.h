@@ -131,7 +131,7 @@ class LoneLoop {
     ShardLoop::Doors doors;
     doors.self = NodeId(1);
     doors.loop = &loop_;
-    doors.pool = &loop_;
+    doors.pools = {&loop_, &loop_, &loop_};
     doors.transport = &transport_;
     doors.log = &log_;
     doors.on_leads = [](ShardId, std::optional<Term>, const std::vector<NodeId>&) {};
@@ -140,6 +140,7 @@ class LoneLoop {
       removed_.push_back(why);
     };
     doors.drop_data = [](storage::ShardStore::Name, const std::weak_ptr<storage::ShardData>&) {};
+    doors.take_snapshot_turn = [] { return std::make_shared<const char>(); };
     doors.take_snapshot_bytes = [](std::size_t) { return Duration(0); };
     doors.send_to_all = [this](const proto::PeerMessage&) { ++questions_; };
     doors.room_of = [](NodeId) { return storage::DiskRoom::kEnough; };

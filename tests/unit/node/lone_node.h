@@ -80,6 +80,7 @@ class LoneNodeTest : public testing::Test {
     NodeDoors doors;
     doors.loops = {&process_->loop};
     doors.pool = in_order ? static_cast<env::Executor*>(&process_->loop) : &process_->pool;
+    doors.chunk_pool = doors.shard_pool = doors.pool;
     doors.transport = &process_->transport;
     doors.log = log_.get();
     doors.shards = &shards_;

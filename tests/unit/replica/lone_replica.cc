@@ -79,6 +79,14 @@ bool LoneReplica::RunPool() {
   return true;
 }
 
+void LoneReplica::RunExport() {
+  RF_CHECK(!exports_.empty());
+  const auto [work, then] = std::move(exports_.front());
+  exports_.pop_front();
+  work();
+  then();
+}
+
 void LoneReplica::TakeTurns() {
   for (int turns = 0; std::exchange(awake_, false); ++turns) {
     RF_CHECK(turns < 10'000) << "the replica asks for turns without end";

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "replica/replica.h"
+#include "replica/snapshot_turns.h"
 #include "tests/sim/log_store/memory_log_store.h"
 #include "tests/sim/shard_store/memory_shard_store.h"
 
@@ -43,6 +44,7 @@ class LoneReplica final : public Host {
   /// What the pool still holds ends before the stores.
   ~LoneReplica() override {
     replica_.reset();
+    exports_.clear();
     while (!pool_.empty()) pool_.pop_front();
   }
   LoneReplica(const LoneReplica&) = delete;
@@ -61,6 +63,8 @@ class LoneReplica final : public Host {
   bool Sync();
   /// One piece of work in the pool is done. False: there is none.
   bool RunPool();
+  /// The oldest of the exports that are held is done.
+  void RunExport();
   void TakeTurns();
   /// Everything that can happen without the other members and the clock, does.
   void Settle();
@@ -78,6 +82,7 @@ class LoneReplica final : public Host {
   [[nodiscard]] LivenessCell& cell() { return cell_; }
   [[nodiscard]] sim::MemoryLogStore& log() { return log_; }
   [[nodiscard]] std::optional<Term> leads() const { return leads_; }
+  [[nodiscard]] std::size_t exports() const { return exports_.size(); }
   [[nodiscard]] bool pool_is_empty() const { return pool_.empty(); }
   [[nodiscard]] bool failed() const { return failed_; }
   [[nodiscard]] std::vector<Effects::Outgoing> TakeMessages() { return std::exchange(sent_, {}); }
@@ -90,6 +95,9 @@ class LoneReplica final : public Host {
     }
     return taken;
   }
+  SnapshotTurns snapshot_turns{2};
+  /// Exports take as long as the test wants.
+  bool hold_exports = false;
   /// What is known of the nodes' disks; enough where nothing is.
   std::map<NodeId, storage::DiskRoom> rooms;
   /// What was sent that is no Raft message; to node 0: to all.
@@ -102,8 +110,9 @@ class LoneReplica final : public Host {
   [[nodiscard]] MonotonicTime Now() const override { return now_; }
   void Wake(Replica*) override { awake_ = true; }
   void WakeAt(Replica*, MonotonicTime when) override { wake_at_ = std::min(wake_at_, when); }
-  void RunInPool(env::Task work, env::Task then) override {
-    pool_.emplace_back(std::move(work), std::move(then));
+  void RunInPool(Pool pool, env::Task work, env::Task then) override {
+    const bool held = hold_exports && pool == Pool::kWholeShards;
+    (held ? exports_ : pool_).emplace_back(std::move(work), std::move(then));
   }
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const override;
   [[nodiscard]] bool IsGone(NodeId) const override { return false; }
@@ -123,6 +132,7 @@ class LoneReplica final : public Host {
   void DropData(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData>) override {
     dropped.push_back(name);
   }
+  std::shared_ptr<const void> TakeSnapshotTurn() override { return snapshot_turns.Take(); }
   Duration TakeSnapshotBytes(std::size_t) override { return Duration(0); }
 
  private:
@@ -135,6 +145,7 @@ class LoneReplica final : public Host {
   std::map<NodeId, MonotonicTime> promised_;
   std::deque<env::Task> disk_;
   std::deque<std::pair<env::Task, env::Task>> pool_;
+  std::deque<std::pair<env::Task, env::Task>> exports_;
   std::vector<Effects::Outgoing> sent_;
 
   sim::MemoryShardStore store_;

@@ -105,6 +105,29 @@ TEST(SnapshotSender, AFullLinkIsTriedAgainAndLosesNothing) {
   EXPECT_TRUE(world.done->ok()) << world.done->ToString();
 }
 
+TEST(SnapshotSender, ExportsNothingBeforeItsTurnNorForWhoHasEnded) {
+  SnapshotWorld world(1);
+  const std::shared_ptr<const void> turn = std::make_shared<const char>();
+  world.take_turn = [] { return std::shared_ptr<const void>(); };
+  world.StartSender();
+  world.Pass(SmallTuning().silence_max * 2);
+  EXPECT_FALSE(world.primary_pool.RunOne());
+  EXPECT_FALSE(world.done.has_value()) << "it waits as long as it takes";
+
+  world.take_turn = [&] { return turn; };
+  world.Pass(std::chrono::milliseconds(20));
+  EXPECT_EQ(turn.use_count(), 2);
+  world.StopSender();
+  EXPECT_EQ(turn.use_count(), 1);
+  world.primary_pool.RunAll();
+  EXPECT_EQ(world.here.Open(kSource).value()->flushed_applied().value(), storage::Applied());
+
+  world.take_turn = [] { return Status(Code::kUnavailable, "the follower's disk is exhausted"); };
+  world.StartSender();
+  EXPECT_EQ(world.done->message(), "the follower's disk is exhausted");
+  EXPECT_FALSE(world.primary_pool.RunOne());
+}
+
 TEST(SnapshotSender, SaysWhyItsOwnSideFailed) {
   SnapshotWorld world(1);
   world.base_status = {Code::kUnavailable, "the log was cut"};

@@ -98,6 +98,8 @@ void SnapshotWorld::StartSender(std::uint64_t transfer, Term term) {
       &here,
       SnapshotSender::Doors{.now = [this] { return now; },
                             .run_in_pool = primary_pool.Door(),
+                            .run_long = primary_pool.Door(),
+                            .take_turn = [this] { return take_turn(); },
                             .wake_at = [this](MonotonicTime when) { wakes_.insert(when); },
                             .send =
                                 [this](proto::SnapshotMessage message) {
@@ -120,6 +122,7 @@ void SnapshotWorld::StartSender(std::uint64_t transfer, Term term) {
                                   done_base = base;
                                   sender.reset();  // As its owner may.
                                 }});
+  sender->Turn();
 }
 
 void SnapshotWorld::MakeReceiver() {
@@ -128,6 +131,7 @@ void SnapshotWorld::MakeReceiver() {
       SnapshotReceiver::Doors{
           .now = [this] { return now; },
           .run_in_pool = follower_pool.Door(),
+          .run_long = follower_pool.Door(),
           .send =
               [this](NodeId to, proto::SnapshotMessage message) {
                 EXPECT_EQ(to, kPrimaryNode);
@@ -136,6 +140,7 @@ void SnapshotWorld::MakeReceiver() {
           .lacks = [this](const SnapshotReceiver::Offer&) -> Result<bool> {
             return !installed.has_value();
           },
+          .room = [this] { return room; },
           .new_generation = [this] { return Generation(++last_generation_); },
           .install =
               [this](const SnapshotReceiver::Offer& offer, Generation generation) {

@@ -88,6 +88,11 @@ class SnapshotWorld {
   std::deque<proto::SnapshotMessage> to_follower;
   std::deque<proto::SnapshotMessage> to_primary;
   std::unique_ptr<SnapshotPace> pace = std::make_unique<SnapshotPace>(0);
+  std::function<Result<std::shared_ptr<const void>>()> take_turn = [] {
+    return std::shared_ptr<const void>(std::make_shared<const char>());
+  };
+  /// On the follower's disk.
+  storage::DiskRoom room = storage::DiskRoom::kEnough;
   /// The link to the follower takes nothing.
   bool link_full = false;
   /// The log of the source does not tell the members any more.
