@@ -18,9 +18,11 @@ Status Damaged(const std::string& what) {
 
 Result<std::unique_ptr<storage::Import>> RocksImport::Begin(Plan plan,
                                                             std::unique_ptr<TemporaryDir> dir) {
-  const rocksdb::Status made = rocksdb::Env::Default()->CreateDir(dir->path());
-  if (!made.ok()) return ReadStatus(made, "make the directory " + dir->path());
-  return std::unique_ptr<storage::Import>(new RocksImport(std::move(plan), std::move(dir)));
+  std::unique_ptr<RocksImport> import(new RocksImport(std::move(plan), std::move(dir)));
+  const std::string& path = import->dir_->path();
+  const rocksdb::Status made = rocksdb::Env::Default()->CreateDir(path);
+  if (!made.ok()) return ReadStatus(made, "make the directory " + path);
+  return std::unique_ptr<storage::Import>(std::move(import));
 }
 
 std::string RocksImport::FileName(std::size_t file) const {
@@ -53,6 +55,8 @@ rocksdb::Status RocksImport::Append(std::string_view bytes) {
   // Written back as we go, not in one burst that a synced log write would wait behind.
   if (status.ok()) status = open_->RangeSync(position_.offset, bytes.size());
   position_.offset += bytes.size();
+  awaited_ -= bytes.size();
+  plan_.room->GiveBack(bytes.size());
   if (!status.ok() || position_.offset < plan_.files[position_.file].bytes) return status;
   status = open_->Sync();
   if (status.ok()) status = open_->Close();

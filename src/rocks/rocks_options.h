@@ -38,6 +38,8 @@ struct Options {
   /// with no lock held: returns once the log lasts as far as it was applied (protocols 4). It
   /// cannot refuse: where the log failed, it must stop the node. Usable until the store is closed.
   std::function<void()> before_flush;
+  /// What imports leave free of the disk, as storage::ReserveOf has it.
+  std::uint64_t disk_reserve_bytes = 0;
   /// For how long closing flushes what is in memory, so that the next start replays less of the
   /// log. What it does not get to is replayed. Zero flushes nothing: the disk is then as after kill
   /// -9.

@@ -19,6 +19,7 @@
 #include "rocks/rocks_import.h"
 #include "rocks/rocks_snapshot.h"
 #include "rocks/rocks_status.h"
+#include "storage/disk_room.h"
 
 namespace ringfort::rocks {
 namespace {
@@ -294,12 +295,29 @@ Result<std::unique_ptr<storage::Import>> RocksStore::BeginImport(
   if (files.empty() || lacks_bytes) {
     return Status(Code::kInvalidArgument, "a snapshot without files, or with one that is empty");
   }
+  std::uint64_t bytes = 0;  // At most what the type holds: the sizes are what a peer says.
+  for (const storage::SnapshotFile& file : files) bytes += std::min(file.bytes, ~bytes);
+  if (!import_room_.Take(bytes, BytesForImports())) {
+    return Status(Code::kDiskFull, "the disk of " + options_.dir + " has no room for " +
+                                       std::to_string(bytes >> 20) +
+                                       " MiB of a snapshot beside its reserve (make room)");
+  }
   RocksImport::Plan plan{.applied = applied,
                          .files = std::move(files),
                          .file_options = rocksdb::EnvOptions(budgets_.db),
                          .budget = budgets_.db.rate_limiter.get(),
+                         .room = &import_room_,
+                         .bytes = bytes,
                          .adopt = [this, name](const auto& tables) { return Adopt(name, tables); }};
   return RocksImport::Begin(std::move(plan), temporary_.Next());
+}
+
+std::uint64_t RocksStore::BytesForImports() const {
+  std::error_code unknown;  // Then all is free: the writes will show what is wrong with the disk.
+  const std::filesystem::space_info found = std::filesystem::space(options_.dir, unknown);
+  const storage::DiskSpace space{found.capacity, found.available};
+  return space.free_bytes -
+         std::min(space.free_bytes, storage::ReserveOf(space, options_.disk_reserve_bytes));
 }
 
 Status RocksStore::CheckNotThere(Name name) const {

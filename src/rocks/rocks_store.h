@@ -4,6 +4,7 @@
 // what it had flushed, its applied mark with it, and the log is replayed from there.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,6 +16,7 @@
 
 #include "ringfort/status.h"
 #include "rocks/background_errors.h"
+#include "rocks/import_room.h"
 #include "rocks/rocks_options.h"
 #include "rocks/rocks_shard.h"
 #include "rocks/temporary_dirs.h"
@@ -62,12 +64,15 @@ class RocksStore : public storage::ShardStore {
   Result<std::shared_ptr<RocksShard>> OpenShard(Name name);
   [[nodiscard]] Status CheckNotThere(Name name) const;
   Status Adopt(Name name, const rocksdb::ExportImportFilesMetaData& tables);
+  /// So many bytes imports may fill: what is free, less the reserve.
+  [[nodiscard]] std::uint64_t BytesForImports() const;
   void FlushBeforeClose();
 
   const Options options_;
   const std::shared_ptr<BackgroundErrors> errors_;
   const Budgets budgets_;
   TemporaryDirs temporary_;
+  ImportRoom import_room_;
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* default_family_ = nullptr;
 

@@ -182,7 +182,8 @@ class ShardStore {
   virtual Result<std::shared_ptr<Snapshot>> Export(Name name) = 0;
   /// Begins to make the map `name` out of another store's snapshot with these files and this mark.
   /// Take a new generation each time. kInvalidArgument when the name is there already or a file is
-  /// empty. Not on a loop.
+  /// empty; kDiskFull when there is no room for the files beside those of imports in hand and the
+  /// reserve. Not on a loop.
   virtual Result<std::unique_ptr<Import>> BeginImport(Name name, Applied applied,
                                                       std::vector<SnapshotFile> files) = 0;
 };

@@ -114,6 +114,32 @@ TEST_F(RocksSnapshots, ReleasingOneRemovesItsFiles) {
   EXPECT_TRUE(fs::is_empty(place));
 }
 
+// Run: 60 GiB are to come where 40 are free; or twice 25 from two peers. The disk is filled to its
+// last byte, the next flush fails, and the node stops.
+TEST_F(RocksSnapshots, ImportsTogetherLeaveTheReserveFree) {
+  there_.reset();
+  Options options = there_dir_.options();
+  options.disk_reserve_bytes = ~std::uint64_t{0};
+  there_ = RocksStore::Open(options).value();
+  const fs::space_info space = fs::space(there_dir_.data());
+  const std::uint64_t spare = space.available - space.capacity / 10;
+  const auto begin = [&](std::uint64_t bytes) {
+    return there_->BeginImport(kNew, {LogIndex(9), Term(2)}, {{bytes / 2, 1}, {bytes / 2, 2}});
+  };
+  EXPECT_EQ(begin(space.available).status().code(), Code::kDiskFull);
+  EXPECT_EQ(begin(~std::uint64_t{0}).status().code(), Code::kDiskFull);
+  EXPECT_EQ(there_->BeginImport(kNew, {}, {{~std::uint64_t{0}, 1}, {2, 2}}).status().code(),
+            Code::kDiskFull);
+  EXPECT_EQ(FilesBelow(there_dir_.data() + "/snapshots"), 0U);
+
+  auto first = begin(spare / 10 * 6);
+  ASSERT_TRUE(first.ok()) << first.status().ToString();
+  EXPECT_EQ(begin(spare / 10 * 6).status().code(), Code::kDiskFull);
+  ASSERT_TRUE((*first)->Write({0, 0}, "what is written needs no more room").ok());
+  (*first).reset();
+  EXPECT_TRUE(begin(spare / 10 * 6).ok());
+}
+
 // A crash at each step: the store opens, with the old map and, from Finish on, the new one, and
 // what was under way is wiped.
 TEST_F(RocksSnapshots, AKillAtAnyStepLeavesTheOldOrTheNew) {
