@@ -143,6 +143,7 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   rocks::Options shard_options;
   shard_options.block_cache_bytes = flags_.cache_bytes;
   shard_options.write_buffer_bytes = flags_.write_buffer_bytes;
+  shard_options.background_bytes_per_second = flags_.background_bytes_per_second;
   shard_options.disk_reserve_bytes = flags_.disk_reserve_bytes;
   auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce);
   if (!stores.ok()) return stores.status();

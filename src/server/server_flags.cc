@@ -49,6 +49,10 @@ DEFINE_uint32(stop_timeout_s, 30,
               "how long a polite stop waits for other nodes to take over, in seconds");
 DEFINE_uint32(cache_mb, 512, "block cache for all shards, in MiB");
 DEFINE_uint32(write_buffer_mb, 256, "memtables of all shards, in MiB");
+DEFINE_uint32(background_mb_per_s, 256,
+              "flushes, compactions, and the reading and writing of snapshots' files, all shards "
+              "together, in MiB a second, 8 to 1048576. Flushes come first; too little for what is "
+              "written, and writes wait");
 DEFINE_uint32(
     disk_reserve_mb, 1024,
     "free space, in MiB, that the node keeps for itself: with less on its disk it refuses "
@@ -64,15 +68,29 @@ namespace ringfort::server {
 namespace {
 
 const std::vector<const char*>& OwnFlags() {
-  static const std::vector<const char*> names{
-      "config",         "node",           "data_dir",
-      "join",           "listen",         "zone",
-      "weight",         "join_timeout_s", "repair_after_s",
-      "durability",     "reads",          "io_threads",
-      "lease_ms",       "heartbeat_ms",   "election_timeout_ms",
-      "stop_timeout_s", "cache_mb",       "write_buffer_mb",
-      "log_mb",         "log_segment_mb", "snapshot_bytes_per_second",
-      "disk_reserve_mb"};
+  static const std::vector<const char*> names{"config",
+                                              "node",
+                                              "data_dir",
+                                              "join",
+                                              "listen",
+                                              "zone",
+                                              "weight",
+                                              "join_timeout_s",
+                                              "repair_after_s",
+                                              "durability",
+                                              "reads",
+                                              "io_threads",
+                                              "lease_ms",
+                                              "heartbeat_ms",
+                                              "election_timeout_ms",
+                                              "stop_timeout_s",
+                                              "cache_mb",
+                                              "write_buffer_mb",
+                                              "background_mb_per_s",
+                                              "log_mb",
+                                              "log_segment_mb",
+                                              "snapshot_bytes_per_second",
+                                              "disk_reserve_mb"};
   return names;
 }
 
@@ -188,6 +206,7 @@ Status CheckRanges() {
            Range{"stop_timeout_s", FLAGS_stop_timeout_s, 0, 3600},
            Range{"cache_mb", FLAGS_cache_mb, 1, 1U << 20},
            Range{"write_buffer_mb", FLAGS_write_buffer_mb, 8, 1U << 20},
+           Range{"background_mb_per_s", FLAGS_background_mb_per_s, 8, 1U << 20},
            Range{"log_segment_mb", FLAGS_log_segment_mb, 1, 4096},
            Range{"disk_reserve_mb", FLAGS_disk_reserve_mb, 1, 1U << 20},
            Range{"log_mb", FLAGS_log_mb, 4ULL * FLAGS_log_segment_mb, 1U << 20},
@@ -241,6 +260,7 @@ Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   flags.stop_timeout = std::chrono::seconds(FLAGS_stop_timeout_s);
   flags.cache_bytes = std::uint64_t{FLAGS_cache_mb} << 20;
   flags.write_buffer_bytes = std::uint64_t{FLAGS_write_buffer_mb} << 20;
+  flags.background_bytes_per_second = std::uint64_t{FLAGS_background_mb_per_s} << 20;
   flags.disk_reserve_bytes = std::uint64_t{FLAGS_disk_reserve_mb} << 20;
   flags.log_bytes = std::uint64_t{FLAGS_log_mb} << 20;
   flags.log_segment_bytes = std::uint64_t{FLAGS_log_segment_mb} << 20;

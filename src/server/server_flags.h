@@ -32,6 +32,7 @@ struct ServerFlags {
   std::chrono::milliseconds stop_timeout{30'000};
   std::uint64_t cache_bytes = 0;
   std::uint64_t write_buffer_bytes = 0;
+  std::uint64_t background_bytes_per_second = 0;
   std::uint64_t disk_reserve_bytes = 0;
   std::uint64_t log_bytes = 0;
   std::uint64_t log_segment_bytes = 0;

@@ -67,6 +67,7 @@ TEST_F(BadInput, WrongWords) {
   ExpectRefused(WordsWith("--node=0"), 2, "--node is missing");
   ExpectRefused(WordsWith("--durability=none"), 2, "--durability=none");
   ExpectRefused(WordsWith("--lease_ms=1"), 2, "--lease_ms=1: out of range");
+  ExpectRefused(WordsWith("--background_mb_per_s=0"), 2, "--background_mb_per_s=0: out of range");
   ExpectRefused({ServerBinary(), "serve"}, 2, "serve: not a flag");
   ExpectRefused({ServerBinary()}, 2, "--config is missing");
   ExpectRefused({ServerBinary(), "--config"}, 2, "--config: it has no value");
