@@ -87,18 +87,25 @@ void ShardLoop::LookAtPeers(MonotonicTime now) {
 // is not so, its own timers run.
 bool ShardLoop::MayRest(const replica::Replica& replica, MonotonicTime now) const {
   if (!replica.IsSilent()) return false;
-  const auto heard = [&](ReplicaId member, MonotonicTime Peer::*heard_at) {
-    const auto peer = peers_.find(replica.NodeOf(member));
-    return peer != peers_.end() && peer->second.*heard_at != kNever &&
-           !IsOverdue(peer->second.*heard_at, now);
-  };
   const raft::Raft& raft = replica.raft();
   if (raft.role() != raft::Role::kPrimary) {
-    return raft.HasLivePrimary(now) && heard(raft.primary(), &Peer::heartbeat_at);
+    return raft.HasLivePrimary(now) &&
+           Hears(replica.NodeOf(raft.primary()), &Peer::heartbeat_at, now);
   }
   return raft::QuorumHolds(raft.members(), [&](ReplicaId id) {
-    return id == raft.self() || heard(id, &Peer::acknowledged_at);
+    return id == raft.self() || Hears(replica.NodeOf(id), &Peer::acknowledged_at, now);
   });
+}
+
+bool ShardLoop::Hears(NodeId node, MonotonicTime Peer::*heard_at, MonotonicTime now) const {
+  const auto peer = peers_.find(node);
+  return peer != peers_.end() && peer->second.*heard_at != kNever &&
+         !IsOverdue(peer->second.*heard_at, now);
+}
+
+// A snapshot for who is dead or frozen would hold its turn as long as the sender is patient.
+std::shared_ptr<const void> ShardLoop::TakeSnapshotTurn(NodeId to) {
+  return Hears(to, &Peer::acknowledged_at, Now()) ? doors_.take_snapshot_turn() : nullptr;
 }
 
 void ShardLoop::Activate(Slot* slot) {

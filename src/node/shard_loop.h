@@ -133,7 +133,7 @@ class ShardLoop final : public replica::Host {
                 std::weak_ptr<storage::ShardData> readers) override {
     doors_.drop_data(name, std::move(readers));
   }
-  std::shared_ptr<const void> TakeSnapshotTurn() override { return doors_.take_snapshot_turn(); }
+  std::shared_ptr<const void> TakeSnapshotTurn(NodeId to) override;
   Duration TakeSnapshotBytes(std::size_t bytes) override {
     return doors_.take_snapshot_bytes(bytes);
   }
@@ -182,6 +182,8 @@ class ShardLoop final : public replica::Host {
                      ShardId shard, Term term);
   void HandOverWhenFull(MonotonicTime now);
   void LookAtPeers(MonotonicTime now);
+  /// Whether the node's heartbeats, or its acknowledgements, come.
+  [[nodiscard]] bool Hears(NodeId node, MonotonicTime Peer::*heard_at, MonotonicTime now) const;
   /// Whether the replica needs no tick.
   [[nodiscard]] bool MayRest(const replica::Replica& replica, MonotonicTime now) const;
   [[nodiscard]] bool IsOverdue(MonotonicTime heard_at, MonotonicTime now) const {

@@ -106,8 +106,9 @@ class Host {
   /// These data are no replica's any more; `readers` may still use them.
   virtual void DropData(storage::ShardStore::Name name,
                         std::weak_ptr<storage::ShardData> readers) = 0;
-  /// A turn among those who send snapshots, until it is let go of; null: there is none now.
-  virtual std::shared_ptr<const void> TakeSnapshotTurn() = 0;
+  /// A turn among those who send snapshots, until it is let go of; null: there is none now, or not
+  /// for who sends to a node that is not heard of.
+  virtual std::shared_ptr<const void> TakeSnapshotTurn(NodeId to) = 0;
   /// Takes bytes from the node's budget for snapshots: how long to wait before they are sent.
   virtual Duration TakeSnapshotBytes(std::size_t bytes) = 0;
   /// Nobody knows what the disk kept: the node must stop.

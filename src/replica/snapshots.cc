@@ -41,7 +41,7 @@ void Replica::SendSnapshot(const raft::SnapshotOrder& order) {
     if (host_->RoomOf(NodeOf(to)) == storage::DiskRoom::kExhausted) {
       return Status(Code::kUnavailable, "the follower's disk is exhausted (it is tried again)");
     }
-    std::shared_ptr<const void> turn = host_->TakeSnapshotTurn();
+    std::shared_ptr<const void> turn = host_->TakeSnapshotTurn(NodeOf(to));
     // From now on, not from when all files were read: else the log may be cut beyond them.
     if (turn != nullptr) raft_.OnSnapshotStarted(to, raft_.applied());
     return turn;

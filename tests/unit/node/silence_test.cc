@@ -173,5 +173,17 @@ TEST_F(SilentPrimary, ANewConnectionWakesItForOneProbe) {
   EXPECT_TRUE(world_.is_silent());
 }
 
+// Run: C is dead, and lacks what 21 shards here have; D is to be filled. Each snapshot for C held
+// its turn for as long as its sender was patient, and D hardly got one.
+TEST(SilentNode, HasNoTurnForASnapshot) {
+  LoneLoop world;
+  EXPECT_EQ(world.shards().TakeSnapshotTurn(NodeId(2)), nullptr);
+  world.Ack(2, world.loop().Now(), LoneLoop::Nothing());
+  EXPECT_NE(world.shards().TakeSnapshotTurn(NodeId(2)), nullptr);
+  EXPECT_EQ(world.shards().TakeSnapshotTurn(NodeId(3)), nullptr);
+  world.loop().Pass(600ms);
+  EXPECT_EQ(world.shards().TakeSnapshotTurn(NodeId(2)), nullptr);
+}
+
 }  // namespace
 }  // namespace ringfort::node

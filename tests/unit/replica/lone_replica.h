@@ -132,7 +132,7 @@ class LoneReplica final : public Host {
   void DropData(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData>) override {
     dropped.push_back(name);
   }
-  std::shared_ptr<const void> TakeSnapshotTurn() override { return snapshot_turns.Take(); }
+  std::shared_ptr<const void> TakeSnapshotTurn(NodeId) override { return snapshot_turns.Take(); }
   Duration TakeSnapshotBytes(std::size_t) override { return Duration(0); }
 
  private:
