@@ -32,13 +32,16 @@ std::string Mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
 
-// A learner that is no voter where one should be is the shard's own matter.
+// A learner that becomes a voter by itself is the shard's own matter. Any other was to become one
+// by a move, which may have been taken back since.
 bool HasStrayMembers(const Nodes& place, const raft::Members& members) {
   const auto placed = [&](const raft::Member& member) { return Contains(place, member.node); };
   const auto takes_part = [&](NodeId node) {
     const auto is_there = [node](const raft::Member& member) { return member.node == node; };
     return std::ranges::any_of(members.voters, is_there) ||
-           std::ranges::any_of(members.learners, is_there);
+           std::ranges::any_of(members.learners, [&](const raft::Member& learner) {
+             return learner.promote && is_there(learner);
+           });
   };
   return !std::ranges::all_of(members.voters, placed) ||
          !std::ranges::all_of(members.learners, placed) || !std::ranges::all_of(place, takes_part);

@@ -89,12 +89,20 @@ bool ShardLoop::MayRest(const replica::Replica& replica, MonotonicTime now) cons
   if (!replica.IsSilent()) return false;
   const raft::Raft& raft = replica.raft();
   if (raft.role() != raft::Role::kPrimary) {
-    return raft.HasLivePrimary(now) &&
+    return raft.HasLivePrimary(now) && IsListed(replica) &&
            Hears(replica.NodeOf(raft.primary()), &Peer::heartbeat_at, now);
   }
   return raft::QuorumHolds(raft.members(), [&](ReplicaId id) {
     return id == raft.self() || Hears(replica.NodeOf(id), &Peer::acknowledged_at, now);
   });
+}
+
+// Who is a member no more hears of its primary's node all the same, and must find out.
+bool ShardLoop::IsListed(const replica::Replica& follower) const {
+  const auto peer = peers_.find(follower.NodeOf(follower.raft().primary()));
+  return peer != peers_.end() && peer->second.led != nullptr &&
+         std::binary_search(peer->second.led->begin(), peer->second.led->end(),
+                            std::pair(follower.shard(), follower.raft().term()));
 }
 
 bool ShardLoop::Hears(NodeId node, MonotonicTime Peer::*heard_at, MonotonicTime now) const {

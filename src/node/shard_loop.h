@@ -184,6 +184,8 @@ class ShardLoop final : public replica::Host {
   void LookAtPeers(MonotonicTime now);
   /// Whether the node's heartbeats, or its acknowledgements, come.
   [[nodiscard]] bool Hears(NodeId node, MonotonicTime Peer::*heard_at, MonotonicTime now) const;
+  /// Whether the newest heartbeats of its primary's node name the follower's shard in its term.
+  [[nodiscard]] bool IsListed(const replica::Replica& follower) const;
   /// Whether the replica needs no tick.
   [[nodiscard]] bool MayRest(const replica::Replica& replica, MonotonicTime now) const;
   [[nodiscard]] bool IsOverdue(MonotonicTime heard_at, MonotonicTime now) const {

@@ -264,8 +264,8 @@ bool World::ReplicasEqual() const {
 }
 
 void World::AwaitEqualReplicas() {
-  // Moves that were begun come to their end first.
-  for (int i = 0; i < (operator_ == nullptr ? 100 : 1200); ++i) {
+  // Moves and repairs that were begun come to their end first.
+  for (int i = 0; i < 1200; ++i) {
     if (Whole() && ReplicasEqual()) return;
     events_.RunUntil(events_.now() + 50ms);
   }

@@ -231,5 +231,21 @@ TEST_F(ReconcilerTest, AStrayMemberMovesBack) {
   EXPECT_TRUE(shard.members.learners.empty());
 }
 
+// The run: two nodes are lost, and a move takes them out of the meta group; they come back, the
+// plan is as before, and learners are made there. The next plan takes that move off the map: it
+// goes to where the map has the shard already. (Seed 66 of five simulated nodes.)
+TEST_F(ReconcilerTest, ALearnerInTheShardsPlaceBecomesAVoterByAMove) {
+  PretendCluster cluster(3, 4, 3, 1);
+  auto& shard = cluster.shards[0];
+  const NodeId node = shard.members.voters.back().node;
+  shard.members.voters.pop_back();
+  shard.members.learners.push_back(
+      {++shard.members.newest_id, node, cluster.nodes[node].incarnation});
+  ++shard.members.index;
+  ASSERT_TRUE(cluster.Settle());
+  EXPECT_EQ(shard.members.voters.size(), 3U);
+  EXPECT_TRUE(shard.members.learners.empty());
+}
+
 }  // namespace
 }  // namespace ringfort::meta

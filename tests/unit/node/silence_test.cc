@@ -40,6 +40,16 @@ TEST_F(SilentFollower, ThePeersSilenceEndsInAnElection) {
   EXPECT_GT(world_.Sent(Kind::kVoteRequest), 0);
 }
 
+// The run: the node was removed from the shard while it was cut off, and then got one append that
+// was still on its way. Its primary's node beats for other shards; silent, this replica would never
+// ask whether it is a member at all.
+TEST_F(SilentFollower, WhoIsNotListedIsNotSilent) {
+  world_.Follow(2, Term(3));
+  world_.Beat(2, LoneLoop::Nothing(), 300ms);
+  EXPECT_TRUE(world_.raft().HasLivePrimary(world_.loop().Now()));
+  EXPECT_FALSE(world_.is_silent());
+}
+
 TEST_F(SilentFollower, AnotherPeersSilenceDoesNot) {
   FallSilent();
   world_.shards().OnHeartbeat(NodeId(3), LoneLoop::Nothing(), LoneLoop::Nothing());
