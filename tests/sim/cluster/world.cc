@@ -236,10 +236,12 @@ bool World::Whole() const {
       const auto state = node->log().SyncedHardState(shard);
       const raft::Members members = node->log().WrittenMembers(shard, LogIndex(UINT64_MAX)).back();
       // All of them know the same members: a change that just one of them has may come to nothing.
-      // The meta group has as many as there are nodes for.
-      const bool full = i == options_.shards || members.voters.size() == replicas;
-      const bool settled =
-          !members.joint() && full && change.value_or(members.index) == members.index;
+      // The meta group has as many as there are nodes for, but an odd number; and none of any
+      // shard is just being made again.
+      const bool full =
+          i == options_.shards ? members.voters.size() % 2 == 1 : members.voters.size() == replicas;
+      const bool settled = !members.joint() && members.learners.empty() && full &&
+                           change.value_or(members.index) == members.index;
       wanted = members.voters.size();
       if (!state || !settled || !raft::IsVoter(members, state->self)) return false;
       change = members.index;
