@@ -91,7 +91,8 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
       },
       [this, self = shared_from_this(), work] {
         if (!work->applied.ok()) {
-          host_->OnFatal(work->applied.status());
+          // The log of one that was destroyed meanwhile is gone, too.
+          if (!stopped_) host_->OnFatal(work->applied.status());
           return;
         }
         applying_in_pool_ = false;
