@@ -59,6 +59,10 @@ std::optional<std::string> KnownAddress(const proto::Identity& identity, NodeId 
   for (const proto::MapNode& node : identity.map().nodes()) {
     if (NodeId(node.id()) == self) return node.address();
   }
+  // No map was stored as long as the first one is in force.
+  for (const proto::RecordNode& node : identity.record().nodes()) {
+    if (!identity.has_map() && NodeId(node.node()) == self) return node.address();
+  }
   return std::nullopt;
 }
 
@@ -108,7 +112,7 @@ Result<ring::ClusterConfig> Server::OpenAsConfigured() {
 Result<ring::ClusterConfig> Server::OpenToJoin() {
   address_ = flags_.listen;
   if (Status status = OpenDisk(""); !status.ok()) return status;
-  if (KnownAddress(dir_->identity(), flags_.node) != address_) {
+  if (!dir_->identity().has_map() || KnownAddress(dir_->identity(), flags_.node) != address_) {
     proto::JoinCluster request;
     request.set_node(flags_.node.value());
     request.set_address(address_);
