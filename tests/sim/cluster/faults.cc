@@ -18,6 +18,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
       nodes_(nodes),
       ends_(std::move(ends)),
       random_(random),
+      wall_random_(Random(random).Fork()),
       pause_max_(Between(random_, 300ms, 3s)),
       whole_(std::move(whole)),
       wipes_(nodes->size() >= 3 && random_.OneIn(3)),
@@ -25,6 +26,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
 
 void Faults::Start() {
   Next();
+  NextJump();
 }
 
 void Faults::Next() {
@@ -35,6 +37,17 @@ void Faults::Next() {
     if (healed_) return;
     Something();
     Next();
+  });
+}
+
+void Faults::NextJump() {
+  events_->After(Between(wall_random_, 0ms, 5s), nullptr, "wall clock", [this] {
+    if (healed_) return;
+    // By what a daemon mends, by what an hour of summer is, and by what an empty battery makes.
+    static constexpr Duration kMost[] = {2s, 1h, std::chrono::days(400)};
+    const Duration most = kMost[wall_random_.Below(std::size(kMost))];
+    (*nodes_)[wall_random_.Below(nodes_->size())]->JumpWall(Between(wall_random_, -most, most));
+    NextJump();
   });
 }
 

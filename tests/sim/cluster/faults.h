@@ -29,6 +29,8 @@ class Faults {
  private:
   void Next();
   void Something();
+  /// A chain of its own, since nothing else may depend on it: no promise rests on the wall's clock.
+  void NextJump();
   void Kill();
   /// Several within milliseconds.
   void RestartStorm();
@@ -66,6 +68,7 @@ class Faults {
   std::vector<std::unique_ptr<SimulatedNode>>* const nodes_;
   const std::vector<std::uint32_t> ends_;
   Random random_;
+  Random wall_random_;
   /// Between two faults: some runs are rough, some nearly quiet.
   Duration pause_max_;
   /// All nodes run, and every shard has all of its voters.

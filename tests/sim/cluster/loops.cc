@@ -10,6 +10,8 @@ using namespace std::chrono_literals;  // NOLINT: durations
 namespace {
 
 constexpr std::int64_t kMillion = 1'000'000;
+// Where the wall's clocks begin: years after 1970, so that they can be set back.
+constexpr Duration kWallBegins = std::chrono::days(20'000);
 
 }  // namespace
 
@@ -34,7 +36,7 @@ MonotonicTime DriftingClock::TrueTime(MonotonicTime local) const {
 std::chrono::system_clock::time_point SimWallClock::Now() const {
   return std::chrono::system_clock::time_point(
       std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          events_->now().time_since_epoch()));
+          events_->now().time_since_epoch() + kWallBegins + ahead_));
 }
 
 void SimLoop::Post(env::Task task) {

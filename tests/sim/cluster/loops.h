@@ -10,7 +10,8 @@
 
 namespace ringfort::sim {
 
-/// A machine's monotonic clock: it starts anywhere and runs a little fast or slow.
+/// A machine's monotonic clock: it starts anywhere and runs a little fast or slow. It jumps only
+/// over what nobody lived through: a process that is frozen.
 class DriftingClock {
  public:
   /// `drift_ppm`: by so many millionths it is fast.
@@ -26,14 +27,16 @@ class DriftingClock {
   std::int64_t drift_ppm_;
 };
 
-/// The wall's clock, which is the same for all machines: the true time.
+/// What the wall of a machine shows: the true time, until somebody sets it.
 class SimWallClock final : public env::WallClock {
  public:
   explicit SimWallClock(const Events* events) : events_(events) {}
   [[nodiscard]] std::chrono::system_clock::time_point Now() const override;
+  void Jump(Duration by) { ahead_ += by; }
 
  private:
   const Events* const events_;
+  Duration ahead_{0};
 };
 
 class SimLoop final : public env::Loop {

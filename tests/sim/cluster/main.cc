@@ -2,6 +2,8 @@
 #include <gflags/gflags.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cinttypes>
 #include <csignal>
@@ -9,7 +11,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <mutex>
+#include <optional>
 #include <sstream>
+#include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/sim/cluster/world.h"
@@ -19,9 +26,10 @@ DEFINE_uint64(runs, 1, "how many seeds in a row are run");
 DEFINE_uint32(seconds, 20, "simulated seconds in which things go wrong");
 DEFINE_string(nodes, "3",
               "nodes of the cluster, at least 1; several sizes (3,5) are run with every seed");
-DEFINE_uint32(spares, 0,
+DEFINE_string(spares, "0",
               "nodes that may join; with any, operators are at work, and nodes stay away until "
-              "they are replaced");
+              "they are replaced; several numbers (0,2) are run with every seed");
+DEFINE_uint32(jobs, 1, "runs at a time, each on a thread of its own");
 DEFINE_bool(stop, false, "stop at the first violation");
 DEFINE_bool(trace, false, "print what happens");
 
@@ -30,8 +38,8 @@ namespace {
 using ringfort::sim::Outcome;
 using ringfort::sim::WorldOptions;
 
-/// For a run that ends the process: a failed check in the code.
-char g_again[256];
+/// For a run that ends the process: a failed check in the code. Whose check fails, aborts.
+thread_local char g_again[256];
 
 void OnAbort(int signal) {
   // Only what is allowed in a handler; when the write fails there is nobody to tell.
@@ -44,19 +52,29 @@ double Seconds(std::chrono::nanoseconds duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::vector<std::uint32_t> Sizes() {
-  std::vector<std::uint32_t> sizes;
-  std::istringstream list(FLAGS_nodes);
-  for (std::string size; std::getline(list, size, ',');) {
-    const unsigned long nodes = std::strtoul(size.c_str(), nullptr, 10);
-    if (nodes < 1 || nodes > 50) {
-      std::fprintf(stderr, "error: --nodes=%s: each size is a number from 1 to 50\n",
-                   FLAGS_nodes.c_str());
-      std::exit(2);
+[[noreturn]] void RefuseFlag(const char* flag, const std::string& value, std::uint32_t least,
+                             std::uint32_t most) {
+  std::fprintf(stderr, "error: --%s=%s: not a number from %" PRIu32 " to %" PRIu32 "\n", flag,
+               value.c_str(), least, most);
+  std::exit(2);
+}
+
+/// Numbers with commas between them.
+std::vector<std::uint32_t> Numbers(const char* flag, const std::string& value, std::uint32_t least,
+                                   std::uint32_t most) {
+  std::vector<std::uint32_t> numbers;
+  std::istringstream list(value);
+  for (std::string item; std::getline(list, item, ',');) {
+    std::uint32_t number = 0;
+    const char* const end = item.data() + item.size();
+    const auto [parsed, error] = std::from_chars(item.data(), end, number);
+    if (error != std::errc() || parsed != end || number < least || number > most) {
+      RefuseFlag(flag, item, least, most);
     }
-    sizes.push_back(static_cast<std::uint32_t>(nodes));
+    numbers.push_back(number);
   }
-  return sizes;
+  if (numbers.empty()) RefuseFlag(flag, value, least, most);
+  return numbers;
 }
 
 /// Over all runs: what they were, and how fast they go.
@@ -120,6 +138,34 @@ class Progress {
   std::chrono::nanoseconds simulated_{0};
 };
 
+/// All the runs that were asked for, in their order: which is next?
+class Runs {
+ public:
+  Runs(std::vector<std::uint32_t> nodes, std::vector<std::uint32_t> spares)
+      : nodes_(std::move(nodes)), spares_(std::move(spares)) {}
+
+  [[nodiscard]] std::uint64_t count() const { return FLAGS_runs * nodes_.size() * spares_.size(); }
+  /// Nothing when all have begun. Thread-safe.
+  std::optional<WorldOptions> Next() {
+    const std::uint64_t number = begun_++;
+    if (number >= count()) return std::nullopt;
+    WorldOptions options;
+    options.seed = FLAGS_seed + number / (nodes_.size() * spares_.size());
+    options.nodes = nodes_[number / spares_.size() % nodes_.size()];
+    options.spares = spares_[number % spares_.size()];
+    options.safety_phase = std::chrono::seconds(FLAGS_seconds);
+    options.stop_at_first = FLAGS_stop;
+    options.trace = FLAGS_trace;
+    return options;
+  }
+  void Stop() { begun_ = count(); }
+
+ private:
+  const std::vector<std::uint32_t> nodes_;
+  const std::vector<std::uint32_t> spares_;
+  std::atomic<std::uint64_t> begun_{0};
+};
+
 void Report(const WorldOptions& options, const Outcome& outcome) {
   std::printf("seed %" PRIu64 ", %" PRIu32 " nodes: %s, %" PRIu64 " writes, %" PRIu64
               " reads, %" PRIu64 " failed, %" PRIu64 " states compared, trace %016" PRIx64 "\n",
@@ -138,30 +184,30 @@ int main(int argc, char** argv) {
   gflags::SetUsageMessage(
       "runs a cluster of simulated nodes and clients amid faults; equal seeds give equal runs");
   gflags::ParseCommandLineFlags(&argc, &argv, true);
-  const std::vector<std::uint32_t> sizes = Sizes();
+  Runs runs(Numbers("nodes", FLAGS_nodes, 1, 50), Numbers("spares", FLAGS_spares, 0, 50));
+  if (FLAGS_jobs < 1 || FLAGS_jobs > 256) RefuseFlag("jobs", std::to_string(FLAGS_jobs), 1, 256);
   std::signal(SIGABRT, OnAbort);
-  Progress progress(FLAGS_runs * sizes.size());
-  for (std::uint64_t i = 0; i < FLAGS_runs; ++i) {
-    for (const std::uint32_t nodes : sizes) {
-      WorldOptions options;
-      options.seed = FLAGS_seed + i;
-      options.nodes = nodes;
-      options.spares = FLAGS_spares;
-      options.safety_phase = std::chrono::seconds(FLAGS_seconds);
-      options.stop_at_first = FLAGS_stop;
-      options.trace = FLAGS_trace;
+  Progress progress(runs.count());
+  std::mutex printing;
+  const auto work = [&] {
+    while (const std::optional<WorldOptions> options = runs.Next()) {
       std::snprintf(g_again, sizeof(g_again), "  again: %s\n",
-                    ringfort::sim::RepeatCommand(options).c_str());
-      const Outcome outcome = ringfort::sim::RunWorld(options);
+                    ringfort::sim::RepeatCommand(*options).c_str());
+      const Outcome outcome = ringfort::sim::RunWorld(*options);
+      const std::lock_guard<std::mutex> lock(printing);
       progress.Add(outcome);
-      if (FLAGS_runs * sizes.size() == 1 || !outcome.wrong.empty()) {
+      if (runs.count() == 1 || !outcome.wrong.empty()) {
         progress.Clear();
-        Report(options, outcome);
+        Report(*options, outcome);
       }
-      if (FLAGS_stop && progress.any_wrong()) i = FLAGS_runs;
-      if (i >= FLAGS_runs) break;
+      if (FLAGS_stop && progress.any_wrong()) runs.Stop();
       progress.Show();
     }
+  };
+  {
+    std::vector<std::jthread> others;
+    for (std::uint32_t i = 1; i < FLAGS_jobs; ++i) others.emplace_back(work);
+    work();
   }
   progress.Finish();
   return progress.any_wrong() ? 1 : 0;

@@ -177,6 +177,14 @@ void SimulatedNode::HangLoop(Duration how_long) {
   process_->loops.back()->Hang(events_->now() + how_long);
 }
 
+void SimulatedNode::JumpWall(Duration by) {
+  events_->trace.Say(events_->now(), id_.value(), [&] {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(by).count();
+    return "has its wall clock set by " + std::to_string(seconds) + " s";
+  });
+  wall_.Jump(by);
+}
+
 void SimulatedNode::Kill(Unsynced fate) {
   events_->trace.Say(events_->now(), id_.value(), [&] {
     return std::string("is killed; unsynced writes are ") + (fate == Unsynced::kLost   ? "lost"

@@ -49,6 +49,8 @@ class SimulatedNode {
   /// Nothing of the process runs for so long. Not while it is frozen already: what was put off
   /// keeps its order.
   void Freeze(Duration how_long);
+  /// Somebody sets what the machine's wall shows, while it runs or between two processes.
+  void JumpWall(Duration by);
   /// How long a write and its sync take from now on.
   void SetDisk(Duration least, Duration most) {
     write_least_ = least;
