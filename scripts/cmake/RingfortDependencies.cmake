@@ -13,6 +13,13 @@ find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 add_library(ringfort_xxhash INTERFACE)
 target_include_directories(ringfort_xxhash SYSTEM INTERFACE $<BUILD_INTERFACE:${XXHASH_INCLUDE_DIR}>)
 
+# The nodes' allocator; the sanitizers bring one of their own (src/decisions/0010).
+add_library(ringfort_jemalloc INTERFACE)
+if(NOT RINGFORT_SANITIZE)
+  find_library(JEMALLOC_LIBRARY jemalloc REQUIRED)
+  target_link_libraries(ringfort_jemalloc INTERFACE ${JEMALLOC_LIBRARY})
+endif()
+
 # Asio from Boost, headers only, without the parts that Ringfort does not use.
 add_library(ringfort_asio INTERFACE)
 target_link_libraries(ringfort_asio INTERFACE Boost::headers Threads::Threads)
