@@ -34,7 +34,16 @@ void BackgroundErrors::Record(const Status& error) {
 
 void BackgroundErrors::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                                          rocksdb::Status* error) {
-  if (!error->ok()) Record(FinalStatus(*error, Doing(reason)));
+  if (error->ok()) return;
+  if (error->IsCorruption() && reason == rocksdb::BackgroundErrorReason::kCompaction) {
+    // DamageMarks has noted whose they are.
+    Record({Code::kIoError,
+            "cannot compact data files: " + error->ToString() +
+                " (the node stops; started again, it gives that copy up to the others; check the "
+                "disk)"});
+    return;
+  }
+  Record(FinalStatus(*error, Doing(reason)));
 }
 
 }  // namespace ringfort::rocks

@@ -22,6 +22,7 @@ struct ShardPlace {
   rocksdb::ColumnFamilyHandle* family;
   const rocksdb::WriteBufferManager* write_buffers;
   BackgroundErrors* errors;
+  Status damage;
 };
 
 /// Threads: as ShardData says.
@@ -40,6 +41,7 @@ class RocksShard : public storage::ShardData {
   [[nodiscard]] storage::Applied applied() const override;
   [[nodiscard]] Result<storage::Applied> flushed_applied() const override;
   Status Flush() override;
+  [[nodiscard]] Status damage() const override { return place_.damage; }
   [[nodiscard]] std::uint64_t size_bytes() const override;
 
   [[nodiscard]] rocksdb::ColumnFamilyHandle* family() const { return place_.family; }

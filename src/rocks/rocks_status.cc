@@ -26,8 +26,7 @@ Status ReadStatus(const rocksdb::Status& error, std::string_view doing) {
 }
 
 Status FinalStatus(const rocksdb::Status& error, std::string_view doing) {
-  const Code code = error.IsCorruption() ? Code::kCorruption : Code::kIoError;
-  return {code,
+  return {Code::kIoError,
           Line(doing, error, "what the disk kept is unknown: the node must stop; check the disk"),
           Effect::kUnknown};
 }

@@ -13,7 +13,8 @@ namespace ringfort::rocks {
 /// Incomplete, which RocksDB answers instead of going to disk, becomes kUnavailable.
 Status ReadStatus(const rocksdb::Status& error, std::string_view doing);
 
-/// An error after which nobody knows what RocksDB kept: the node must stop. The effect is kUnknown.
+/// An error after which nobody knows what RocksDB kept: the node must stop. The effect is kUnknown;
+/// the code is never kCorruption, which is of one replica's data.
 Status FinalStatus(const rocksdb::Status& error, std::string_view doing);
 
 }  // namespace ringfort::rocks

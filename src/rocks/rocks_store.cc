@@ -90,6 +90,7 @@ Status OpenStatus(const rocksdb::Status& error, std::string_view doing) {
 RocksStore::RocksStore(Options options)
     : options_(std::move(options)),
       errors_(std::make_shared<BackgroundErrors>()),
+      marks_(std::make_shared<DamageMarks>(options_.dir)),
       budgets_(options_),
       temporary_(options_.dir + "/snapshots") {}
 
@@ -115,6 +116,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
 Status RocksStore::OpenFiles(bool exists) {
   rocksdb::DBOptions db_options = budgets_.db;
   db_options.create_if_missing = !exists;
+  db_options.listeners.push_back(marks_);  // Before anybody acts on the error.
   db_options.listeners.push_back(errors_);
   if (options_.before_flush) {
     db_options.listeners.push_back(std::make_shared<FlushListener>(options_.before_flush));
@@ -134,6 +136,7 @@ Status RocksStore::OpenFiles(bool exists) {
                                      ", which Ringfort did not make (choose another directory)"};
     }
     descriptors.emplace_back(name, budgets_.column_family);
+    if (!marks_->Of(name).ok()) descriptors.back().options.disable_auto_compactions = true;
   }
 
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -144,7 +147,7 @@ Status RocksStore::OpenFiles(bool exists) {
   db_.reset(db);
   for (std::size_t i = 0; i < handles.size(); ++i) {
     if (const std::optional<Name> name = ParseFamilyName(names[i])) {
-      families_[*name].handle = handles[i];
+      families_[*name] = {.handle = handles[i], .open = {}, .damage = marks_->Of(names[i])};
     } else {
       default_family_ = handles[i];
     }
@@ -254,7 +257,8 @@ Result<std::shared_ptr<RocksShard>> RocksStore::OpenShard(Name name) {
       RocksShard::Open({.db = db_.get(),
                         .family = family.handle,
                         .write_buffers = budgets_.write_buffers.get(),
-                        .errors = errors_.get()});
+                        .errors = errors_.get(),
+                        .damage = family.damage});
   if (shard.ok()) family.open = *shard;
   return shard;
 }
@@ -275,6 +279,7 @@ Status RocksStore::Drop(Name name) {
   }
   db_->DestroyColumnFamilyHandle(found->second.handle).PermitUncheckedError();
   families_.erase(found);
+  marks_->Remove(FamilyName(name));
   return {};
 }
 

@@ -16,6 +16,7 @@
 
 #include "ringfort/status.h"
 #include "rocks/background_errors.h"
+#include "rocks/damage_marks.h"
 #include "rocks/import_room.h"
 #include "rocks/rocks_options.h"
 #include "rocks/rocks_shard.h"
@@ -55,6 +56,8 @@ class RocksStore : public storage::ShardStore {
   struct Family {
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     std::weak_ptr<RocksShard> open;
+    /// As it was found when the store was opened.
+    Status damage;
   };
 
   explicit RocksStore(Options options);
@@ -70,6 +73,7 @@ class RocksStore : public storage::ShardStore {
 
   const Options options_;
   const std::shared_ptr<BackgroundErrors> errors_;
+  const std::shared_ptr<DamageMarks> marks_;
   const Budgets budgets_;
   TemporaryDirs temporary_;
   ImportRoom import_room_;

@@ -102,6 +102,10 @@ class ShardData {
   /// Writes everything applied so far to files and waits for it. Not on a loop.
   virtual Status Flush() = 0;
 
+  /// Ok, or kCorruption: an earlier process could not read all of it. What is read now may be whole
+  /// all the same.
+  [[nodiscard]] virtual Status damage() const { return {}; }
+
   /// Roughly how many bytes the data takes on disk and in memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 };

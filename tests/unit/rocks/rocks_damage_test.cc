@@ -1,11 +1,14 @@
 // Damaged data files: a read answers right or says kCorruption, and a range never ends early
 // without a word (tried on RocksDB 7.8: its iterator does; protocols 5).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,8 @@
 
 namespace ringfort::rocks {
 namespace {
+
+using namespace std::chrono_literals;  // NOLINT: durations
 
 using storage::Generation;
 using storage::Mutation;
@@ -206,6 +211,48 @@ TEST_F(RocksDamage, AMissingFileIsNoticedWhenTheStoreOpens) {
   EXPECT_FALSE(error.ok());
   EXPECT_NE(error.message().find("cannot open the shard data"), std::string::npos)
       << error.ToString();
+}
+
+/// The run: RocksDB stops for good at a compaction that meets a damaged block, and would begin with
+/// it again after every start.
+TEST_F(RocksDamage, ADamagedCompactionStopsTheStoreOnceAndIsRememberedUntilTheDataAreDropped) {
+  FlipByte(file(), std::filesystem::file_size(file()) / 2);
+  Open();
+  data_ = store_->Open(kName).value();
+  EXPECT_TRUE(data_->damage().ok()) << "nobody has read it yet";
+  std::uint64_t index = 1;
+  const auto flush_some = [&] {
+    for (int i = 0; i < 6 && store_->health().ok(); ++i) {
+      const std::vector<Mutation> mutations = {{.key = Key(0), .value = Value(0)},
+                                               {.key = Key(kEntries - 1), .value = Value(1)}};
+      ++index;
+      if (!data_->Apply(mutations, {LogIndex(index), Term(1)}, true).ok()) return;
+      if (!data_->Flush().ok()) return;
+    }
+  };
+  flush_some();
+  for (int i = 0; i < 1000 && store_->health().ok(); ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(store_->health().code(), Code::kIoError) << "final, and not of this replica alone";
+  EXPECT_THAT(store_->health().message(), testing::HasSubstr("gives that copy up"));
+  Close();
+
+  Open();
+  data_ = store_->Open(kName).value();
+  EXPECT_EQ(data_->damage().code(), Code::kCorruption);
+  index = data_->applied().index.value();
+  flush_some();
+  std::this_thread::sleep_for(500ms);
+  EXPECT_TRUE(store_->health().ok()) << store_->health().ToString();
+  EXPECT_EQ(data_->Get(Key(0), ReadDepth::kDisk).value(), Value(0)) << "what is whole is served";
+  Close();
+
+  Open();
+  ASSERT_TRUE(store_->Drop(kName).ok());
+  ASSERT_TRUE(store_->Create({kName}).ok());
+  Close();
+  Open();
+  data_ = store_->Open(kName).value();
+  EXPECT_TRUE(data_->damage().ok()) << "these are other data";
 }
 
 }  // namespace
