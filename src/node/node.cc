@@ -62,6 +62,9 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
               doors_.loops.front()->Post([this, term] { meta_->OnLeads(term); });
             },
             [this](NodeId node) { return liveness_->PromisedUntil(node); },
+            [this](ShardId shard, const std::string& line) {
+              doors_.log_line("shard " + std::to_string(shard.value()) + ": " + line);
+            },
             [this](std::shared_ptr<replica::Replica> replica, const std::string& why) {
               doors_.loops.front()->Post(
                   [this, replica = std::move(replica), why] { OnRemoved(replica, why); });
@@ -309,11 +312,12 @@ void Node::OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& mes
   const ReplicaId orphan(asks ? message.orphan_question().replica()
                               : message.orphan_answer().replica());
   ShardLoop& loop = LoopOf(shard);
-  loop.loop()->Post([&loop, shard, orphan, asks, node = from.node] {
+  const bool damaged = asks && message.orphan_question().damaged();
+  loop.loop()->Post([&loop, shard, orphan, asks, damaged, node = from.node] {
     replica::Replica* replica = loop.Find(shard);
     if (replica == nullptr) return;
     if (asks) {
-      replica->OnOrphanQuestion(node, orphan, loop.Now());
+      replica->OnOrphanQuestion(node, orphan, damaged, loop.Now());
     } else {
       replica->OnOrphanAnswer(orphan);
     }

@@ -47,6 +47,12 @@ Status CheckWrite(const proto::Write& write, ShardId shard, std::uint32_t shards
   }
   std::size_t bytes = 0;
   for (const proto::Operation& operation : write.operations()) {
+    // What a later release knows must not be taken for something else here.
+    if (!proto::Operation::Kind_IsValid(operation.kind()) ||
+        !proto::Condition::Kind_IsValid(operation.condition().kind())) {
+      return Status(Code::kUnsupported,
+                    "this node does not know the operation or its condition (update the node)");
+    }
     if (Status status = CheckKey(operation.key(), shard, shards); !status.ok()) return status;
     if (operation.value().size() > limits::kValueMax) {
       return TooLarge("the value", operation.value().size(), limits::kValueMax);

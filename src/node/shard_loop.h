@@ -68,6 +68,8 @@ class ShardLoop final : public replica::Host {
     std::function<void(ShardId, std::optional<Term>, std::vector<NodeId> peers)> on_leads;
     /// Thread-safe.
     std::function<MonotonicTime(NodeId)> promised_until;
+    /// A line for who operates the node. Thread-safe.
+    std::function<void(ShardId, const std::string&)> say;
     /// A replica that is a member no more, and was taken off the loop.
     std::function<void(std::shared_ptr<replica::Replica>, const std::string& why)> on_removed;
     std::function<void(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>)> drop_data;
@@ -128,6 +130,9 @@ class ShardLoop final : public replica::Host {
   void OnLeads(ShardId shard, std::optional<Term> term) override;
   bool Send(NodeId to, const proto::PeerMessage& message) override;
   void SendToAll(const proto::PeerMessage& message) override { doors_.send_to_all(message); }
+  void Say(const replica::Replica& replica, const std::string& line) override {
+    doors_.say(replica.shard(), line);
+  }
   void OnRemoved(replica::Replica* replica, const std::string& why) override;
   void DropData(storage::ShardStore::Name name,
                 std::weak_ptr<storage::ShardData> readers) override {

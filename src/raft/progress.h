@@ -106,6 +106,10 @@ struct Progress {
     confirmed = false;
     confirm_round = 0;
   }
+  void SetAside() {
+    state = State::kSetAside;
+    counted = false;
+  }
   void BecomeSnapshot(bool makes_it) {
     state = State::kSnapshot;
     creates = makes_it;

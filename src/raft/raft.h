@@ -117,6 +117,8 @@ class Raft {
   void OnApplied(LogIndex index);
   /// Entries that a Fetch asked for; empty when they could not be read (it is tried again later).
   void OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> entries);
+  /// Instead: what the follower lacks cannot be read here any more.
+  void OnUnreadable(ReplicaId follower);
   /// A snapshot for the follower is being taken, and will hold everything up to `index` at least
   /// (told again, with what it holds, once it is made); the follower has installed it; it did not
   /// come to that (it is tried again later, after pauses that grow).

@@ -107,6 +107,14 @@ void Raft::OnFetched(MonotonicTime now, ReplicaId follower, std::vector<Entry> e
   replicate_wanted_ = true;
 }
 
+void Raft::OnUnreadable(ReplicaId follower) {
+  Progress* progress = FindProgress(follower);
+  if (progress == nullptr || !progress->fetching) return;
+  progress->fetching = false;
+  progress->BecomeSnapshot(/*makes_it=*/false);
+  replicate_wanted_ = true;
+}
+
 void Raft::OnConnected(MonotonicTime now, ReplicaId member) {
   (void)now;
   votes_.erase(member);
@@ -173,6 +181,11 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   const bool has_gap = progress->state == Progress::State::kSnapshot &&
                        !(reply.accepted && reply.match >= log_.base().index);
   if (has_gap) return;  // Only the snapshot helps.
+  if (reply.accepted && reply.match > log_.last_index()) {
+    // It holds what this log does not: one of the two disks forgot.
+    progress->SetAside();
+    return;
+  }
   if (reply.accepted) {
     if (progress->state != Progress::State::kReplicate) {
       progress->state = Progress::State::kReplicate;
@@ -197,8 +210,7 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   progress->probing = false;
   if (progress->match > LogIndex() && reply.refused_index <= progress->match) {
     // It refuses what it had acknowledged to this very primary: its disk forgot (protocols 4).
-    progress->state = Progress::State::kSetAside;
-    progress->counted = false;
+    progress->SetAside();
     return;
   }
   const LogIndex agreed =
@@ -350,7 +362,8 @@ void Raft::OnSnapshotInstalled(const LogBase& base) {
 void Raft::EvictCache() {
   const LogIndex stored = std::min(applied_, durable_);
   log_.EvictThrough(role_ == Role::kPrimary ? std::min(stored, HeldByAll()) : stored);
-  log_.EvictTo(options_.cache_bytes_max, stored);
+  // What is applied late is read from the log then.
+  log_.EvictTo(options_.cache_bytes_max, durable_);
 }
 
 // The follower's side.

@@ -11,6 +11,8 @@ namespace {
 // What is applied in one piece: bounds how long a loop is busy with it.
 constexpr std::size_t kApplyBytesMax = 256U << 10;
 constexpr int kPiecesPerTurn = 8;
+// So many committed entries do not wait for a follower's next tick.
+constexpr std::uint64_t kEntriesLaterMax = 64;
 
 std::string WhyRefused(Code code) {
   switch (code) {
@@ -44,7 +46,16 @@ proto::Response WriteResponse(const Outcome& outcome, proto::Request::BodyCase k
 
 }  // namespace
 
+// Nobody waits for what a follower applies, and a batch costs less than its entries one by one.
+bool Replica::MayApplyLater() const {
+  return raft_.role() == raft::Role::kFollower && !apply_due_ && writes_.empty() &&
+         waiting_reads_.empty() && raft_.applicable() - raft_.applied() < kEntriesLaterMax &&
+         raft_.log().cached_bytes() < kApplyBytesMax;
+}
+
 void Replica::ApplyCommitted() {
+  if (MayApplyLater()) return;
+  apply_due_ = false;
   for (int piece = 0; piece < kPiecesPerTurn; ++piece) {
     const LogIndex first = raft_.applied() + 1;
     const LogIndex last = raft_.applicable();
@@ -57,8 +68,8 @@ void Replica::ApplyCommitted() {
     auto applied = machine_->Apply(entries, /*may_wait=*/false);
     if (!applied.ok()) {
       if (applied.status().code() != Code::kOverloaded) {
-        host_->OnFatal(applied.status());
-        applying_in_pool_ = true;  // Nothing is applied any more: the node stops.
+        applying_in_pool_ = true;  // Nothing is applied any more.
+        OnUnapplied(applied.status());
         return;
       }
       ApplyInPool(std::move(entries), first, last);
@@ -92,7 +103,7 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
       [this, self = shared_from_this(), work] {
         if (!work->applied.ok()) {
           // The log of one that was destroyed meanwhile is gone, too.
-          if (!stopped_) host_->OnFatal(work->applied.status());
+          if (!stopped_) OnUnapplied(work->applied.status());
           return;
         }
         applying_in_pool_ = false;
@@ -100,6 +111,12 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
         InstallImport();
         host_->Wake(this);
       });
+}
+
+// An error of a write is final. What cannot be read is this replica's own trouble.
+void Replica::OnUnapplied(const Status& status) {
+  if (status.code() == Code::kCorruption) return OnDamaged(status);
+  host_->OnFatal(status);
 }
 
 void Replica::OnAppliedEntries(const std::vector<AppliedEntry>& applied) {
@@ -129,6 +146,7 @@ void Replica::ContinueSum() {
            if (summer != summer_) return;  // A newer one has begun, or the replica has ended.
            if (!summer->done()) return ContinueSum();
            sum_ = summer->sum();
+           if (!sum_->error.empty()) OnDamaged(Status(Code::kCorruption, sum_->error));
            summer_.reset();
          });
 }

@@ -179,13 +179,14 @@ void Replica::AskWhetherMember(MonotonicTime now) {
 
 // Only a primary confirmed by ReadIndex, and by the members that are committed, may say so. While a
 // change of them is under way nothing is said: it is asked again.
-void Replica::OnOrphanQuestion(NodeId from, ReplicaId orphan, MonotonicTime now) {
+void Replica::OnOrphanQuestion(NodeId from, ReplicaId orphan, bool damaged, MonotonicTime now) {
   if (!raft_.serving() || raft_.members().joint()) return;
   if (raft_.commit() < raft_.members().index) return;
   bool member = false;
   raft::ForEachMember(raft_.members(),
                       [&](const raft::Member& one) { member = member || one.id == orphan; });
-  if (member) return;
+  // A damaged one may go when the rest of the voters keep up: they have all that it has.
+  if (member && (!damaged || NodeOf(orphan) != from || Needs(from))) return;
   orphans_.emplace(raft_.QueueRead(now), std::pair(from, orphan));
   host_->Wake(this);
 }
@@ -199,14 +200,15 @@ void Replica::AnswerOrphan(NodeId node, ReplicaId orphan) {
 }
 
 void Replica::OnOrphanAnswer(ReplicaId orphan) {
-  if (orphan == raft_.self()) host_->OnRemoved(this, "it is no member any more");
+  if (orphan != raft_.self()) return;
+  host_->OnRemoved(this, damage_.empty() ? "it is no member any more" : damage_);
 }
 
 bool Replica::IsSilent() const {
-  return raft_.IsSilent() && write_mail_.empty() && read_mail_.empty() && writes_.empty() &&
-         unconfirmed_reads_.empty() && waiting_reads_.empty() && after_sync_.empty() &&
-         outbox_.empty() && orphans_.empty() && !applying_in_pool_ && senders_.empty() &&
-         receiver_->idle();
+  return raft_.IsSilent() && damage_.empty() && write_mail_.empty() && read_mail_.empty() &&
+         writes_.empty() && unconfirmed_reads_.empty() && waiting_reads_.empty() &&
+         after_sync_.empty() && outbox_.empty() && orphans_.empty() && !applying_in_pool_ &&
+         senders_.empty() && receiver_->idle();
 }
 
 }  // namespace ringfort::replica

@@ -39,6 +39,7 @@ Replica::Replica(ReplicaOptions options, ShardId shard, ReplicaId self,
   cell_->Publish(Term(), NodeId());
   cell_->PublishTerm(raft_.term());
   cell_->PublishReplica(self);
+  if (const Status damage = data_->damage(); !damage.ok()) NoteDamage(damage);
 }
 
 NodeId Replica::NodeOf(ReplicaId id) const {
@@ -121,8 +122,10 @@ void Replica::Tick(MonotonicTime now) {
   // A tick may end the role, or commit what nobody needs to be told of.
   const bool leads = raft_.role() == raft::Role::kPrimary;
   const bool applies = raft_.applicable() > raft_.applied() && !applying_in_pool_;
+  apply_due_ = apply_due_ || applies;
   if (!write_mail_.empty()) host_->Wake(this);  // It waited for a transfer that may be over.
   AskWhetherMember(now);
+  GiveWay(now);
   if (raft_.HasReady() || applies || leads != leads_.has_value()) host_->Wake(this);
 }
 
@@ -137,9 +140,10 @@ void Replica::OnPromise(const env::PeerIdentity& from, Term term, MonotonicTime 
 
 void Replica::OnNamed(const env::PeerIdentity& from, Term term, ReplicaId hosted,
                       MonotonicTime sent_at, MonotonicTime now) {
-  // An older replica than the member, or none: the member is not there. (What was said before it
-  // was made may come after the news that it was.)
-  if (const ReplicaId member = ReplicaOn(from.node); hosted < member) {
+  // An older replica than the member, or none, or in another directory: the member is not there.
+  // (What was said before it was made may come after the news that it was.)
+  const ReplicaId member = ReplicaOn(from.node);
+  if (hosted < member || (member != ReplicaId() && ReplicaOf(from) != member)) {
     if (sent_at > made_follower_at_) raft_.OnAbsent(member, from.incarnation);
   } else {
     raft_.OnNamed(now, ReplicaOf(from), term);
@@ -319,14 +323,21 @@ void Replica::CarryOut(raft::Ready ready, MonotonicTime now, Effects* effects) {
 }
 
 void Replica::Fetch(const raft::Fetch& fetch) {
-  auto entries = std::make_shared<std::vector<raft::Entry>>();
+  auto read = std::make_shared<Result<std::vector<raft::Entry>>>(std::vector<raft::Entry>());
   InPool(
-      [this, self = shared_from_this(), fetch, entries] {
-        auto read = log_->Read(shard_, fetch.first, fetch.last, options_.raft.append_bytes_max);
-        if (read.ok()) *entries = *std::move(read);
+      [this, self = shared_from_this(), fetch, read] {
+        *read = log_->Read(shard_, fetch.first, fetch.last, options_.raft.append_bytes_max);
       },
-      [this, self = shared_from_this(), fetch, entries] {
-        raft_.OnFetched(host_->Now(), fetch.follower, std::move(*entries));
+      [this, self = shared_from_this(), fetch, read] {
+        if (read->status().code() == Code::kCorruption) {
+          // It will not read better the next time.
+          host_->Say(*this, "a follower is sent all data, since its entries cannot be read here: " +
+                                read->status().message());
+          raft_.OnUnreadable(fetch.follower);
+        } else {
+          raft_.OnFetched(host_->Now(), fetch.follower,
+                          read->ok() ? *std::move(*read) : std::vector<raft::Entry>());
+        }
         host_->Wake(this);
       });
 }

@@ -100,8 +100,10 @@ class Host {
   /// Sends a message that is no Raft message. Best effort.
   virtual bool Send(NodeId to, const proto::PeerMessage& message) = 0;
   virtual void SendToAll(const proto::PeerMessage& message) = 0;
-  /// The replica is to be destroyed: it is no member any more, or its data are damaged. Perhaps
-  /// from within a call on it.
+  /// A line about the replica for who operates the node.
+  virtual void Say(const Replica& replica, const std::string& line) = 0;
+  /// The replica is to be destroyed: it is no member any more, or may go. Perhaps from within a
+  /// call on it.
   virtual void OnRemoved(Replica* replica, const std::string& why) = 0;
   /// These data are no replica's any more; `readers` may still use them.
   virtual void DropData(storage::ShardStore::Name name,
@@ -149,8 +151,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void OnNamed(const env::PeerIdentity& from, Term term, ReplicaId hosted, MonotonicTime sent_at,
                MonotonicTime now);
   /// A replica that hears no primary asks whether it is still a member; a primary says that it is
-  /// not (protocols 6).
-  void OnOrphanQuestion(NodeId from, ReplicaId orphan, MonotonicTime now);
+  /// not (protocols 6). One that is `damaged` asks its primary whether it may go.
+  void OnOrphanQuestion(NodeId from, ReplicaId orphan, bool damaged, MonotonicTime now);
   void OnOrphanAnswer(ReplicaId orphan);
   /// A part of a snapshot for this replica, or the answer to one that it sends.
   void OnSnapshot(const env::PeerIdentity& from, proto::SnapshotMessage message);
@@ -249,6 +251,13 @@ class Replica : public std::enable_shared_from_this<Replica> {
   [[nodiscard]] bool IsGenuine(ReplicaId id, const env::PeerIdentity& from) const;
   void NoteStranger(ReplicaId id, NodeId node);
 
+  // damage.cc
+  void NoteDamage(const Status& status);
+  void OnDamaged(const Status& status);
+  void GiveWay(MonotonicTime now);
+  /// Of a read that failed: its data are damaged, and who asks another may get an answer.
+  bool IsReadElsewhere(const Status& status);
+
   // snapshots.cc
   RunInPool PoolDoor(Pool pool);
   bool SendSnapshot(NodeId to, proto::SnapshotMessage message);
@@ -265,6 +274,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void StartReads(MonotonicTime now);
   void FinishReads(MonotonicTime now);
   void AnswerNow(Request request);
+  /// To a read that failed.
+  proto::Response UnreadResponse(const Status& status);
   void FailPending();
   void ExpireRequests(MonotonicTime now);
   [[nodiscard]] proto::Response NotPrimary(Effect effect) const;
@@ -274,7 +285,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
 
   // apply.cc: the state machine.
   void ApplyCommitted();
+  [[nodiscard]] bool MayApplyLater() const;
   void ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogIndex last);
+  void OnUnapplied(const Status& status);
   void OnAppliedEntries(const std::vector<AppliedEntry>& applied);
   void ContinueSum();
 
@@ -363,6 +376,11 @@ class Replica : public std::enable_shared_from_this<Replica> {
   std::optional<ShardSum> sum_;
   std::size_t session_count_ = 0;
   bool applying_in_pool_ = false;
+  /// Why its data cannot be read; empty as long as all that was read was whole.
+  std::string damage_;
+  MonotonicTime asked_to_go_at_ = kNever;
+  /// A tick has come since entries were applied.
+  bool apply_due_ = false;
   bool stopped_ = false;
   MonotonicTime requests_expired_at_ = kNever;
 };

@@ -219,27 +219,32 @@ void Replica::AnswerNow(Request request) {
     return;
   }
   if (status.code() != Code::kUnavailable) {
-    request.reply(ErrorResponse(status));
+    request.reply(UnreadResponse(status));
     return;
   }
   ++reads_in_pool_;
   struct Slow {
     Request request;
     proto::Response response;
+    Status status;
   };
   auto slow = std::make_shared<Slow>();
   slow->request = std::move(request);
   InPool(
       [data = data_, slow] {
-        const Status read =
+        slow->status =
             AnswerRead(*data, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
-        if (!read.ok()) slow->response = ErrorResponse(read);
       },
       [this, self = shared_from_this(), slow] {
         --reads_in_pool_;
+        if (!slow->status.ok()) slow->response = UnreadResponse(slow->status);
         load_.CountAnswer(slow->response);
         slow->request.reply(std::move(slow->response));
       });
+}
+
+proto::Response Replica::UnreadResponse(const Status& status) {
+  return IsReadElsewhere(status) ? NotPrimary(Effect::kNotApplied) : ErrorResponse(status);
 }
 
 // Endings.

@@ -77,8 +77,7 @@ void Replica::OnSnapshotDone(ReplicaId follower, const Status& status, const raf
     raft_.OnSnapshotFailed(host_->Now(), follower);
   }
   host_->Wake(this);
-  // Its own files are damaged: another copy must take over, and this one be made anew.
-  if (status.code() == Code::kCorruption) host_->OnRemoved(this, status.message());
+  if (status.code() == Code::kCorruption) OnDamaged(status);
 }
 
 void Replica::TurnSenders() {
@@ -169,6 +168,7 @@ void Replica::InstallImport() {
   replaced_ = Replaced{{shard_, generation_}, data_, 0};
   raft_.OnSnapshotInstalled(import->base);
   data_ = import->data;
+  damage_.clear();
   machine_ = std::move(import->machine);
   generation_ = import->generation;
   session_time_ = machine_->session_time();

@@ -11,6 +11,9 @@
 namespace ringfort::wire {
 namespace {
 
+// Far more than any promise; what is added to a clock must not overflow.
+constexpr Duration kBoundMax = std::chrono::hours(1);
+
 Status Bad(std::string what) {
   return {Code::kInvalidArgument, "a peer sent a raft message " + std::move(what) +
                                       "; use programs of one release on every node"};
@@ -137,7 +140,10 @@ Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
       return Bad("with an entry of unknown kind " + std::to_string(from.kind()));
     }
     const bool members = from.kind() == static_cast<std::uint32_t>(raft::EntryKind::kMembers);
-    if (members && !raft::DecodeMembers(from.data())) return Bad("with members that are not read");
+    if (members) {
+      const std::optional<raft::Members> read = raft::DecodeMembers(from.data());
+      if (!read || read->voters.empty()) return Bad("with members that are not read, or no voter");
+    }
     index = LogIndex(from.index());
     term = Term(from.term());
     body.entries.push_back(
@@ -148,7 +154,7 @@ Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
 }
 
 Result<raft::Body> DecodeVoteReply(const proto::VoteReply& in) {
-  if (in.bound_left_ns() > static_cast<std::uint64_t>(Duration::max().count())) {
+  if (in.bound_left_ns() > static_cast<std::uint64_t>(kBoundMax.count())) {
     return Bad("with a bound that no promise can have");
   }
   return raft::Body(raft::VoteReply{in.pre_vote(), in.granted(), in.unsure(),

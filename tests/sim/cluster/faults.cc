@@ -19,6 +19,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
       ends_(std::move(ends)),
       random_(random),
       wall_random_(Random(random).Fork()),
+      damage_random_(wall_random_.Fork()),
       pause_max_(Between(random_, 300ms, 3s)),
       whole_(std::move(whole)),
       wipes_(nodes->size() >= 3 && random_.OneIn(3)),
@@ -27,6 +28,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
 void Faults::Start() {
   Next();
   NextJump();
+  if (wipes_) NextDamage();
 }
 
 void Faults::Next() {
@@ -48,6 +50,17 @@ void Faults::NextJump() {
     const Duration most = kMost[wall_random_.Below(std::size(kMost))];
     (*nodes_)[wall_random_.Below(nodes_->size())]->JumpWall(Between(wall_random_, -most, most));
     NextJump();
+  });
+}
+
+void Faults::NextDamage() {
+  events_->After(Between(damage_random_, 1s, 15s), nullptr, "damage", [this] {
+    if (healed_) return;
+    // One copy at a time: the same data damaged on all nodes are lost.
+    if (whole_() && std::ranges::none_of(*nodes_, &SimulatedNode::has_damaged_data)) {
+      (*nodes_)[damage_random_.Below(nodes_->size())]->DamageData();
+    }
+    NextDamage();
   });
 }
 

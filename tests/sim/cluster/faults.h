@@ -31,6 +31,8 @@ class Faults {
   void Something();
   /// A chain of its own, since nothing else may depend on it: no promise rests on the wall's clock.
   void NextJump();
+  /// Data of one replica are damaged. As with a lost directory, the others have to be whole.
+  void NextDamage();
   void Kill();
   /// Several within milliseconds.
   void RestartStorm();
@@ -69,6 +71,7 @@ class Faults {
   const std::vector<std::uint32_t> ends_;
   Random random_;
   Random wall_random_;
+  Random damage_random_;
   /// Between two faults: some runs are rough, some nearly quiet.
   Duration pause_max_;
   /// All nodes run, and every shard has all of its voters.

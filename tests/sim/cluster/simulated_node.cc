@@ -1,5 +1,6 @@
 #include "tests/sim/cluster/simulated_node.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -42,6 +43,7 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
       config_(std::move(config)),
       id_(id),
       random_(random),
+      damage_random_(Random(random).Fork()),
       complain_(std::move(complain)),
       watch_(watch),
       clock_(AnyClock(events, random_)),
@@ -169,6 +171,21 @@ void SimulatedNode::Wipe() {
   shards_.Wipe();
   DrawIdentity();
   watch_->OnWiped(id_);
+}
+
+void SimulatedNode::DamageData() {
+  const std::vector<storage::ShardStore::Name> names = shards_.List();
+  if (names.empty()) return;
+  damaged_ = names[damage_random_.Below(names.size())];
+  events_->trace.Say(events_->now(), id_.value(), [&] {
+    return "has damaged data of shard " + std::to_string(damaged_.shard.value());
+  });
+  shards_.Damage(damaged_, damage_random_.Below(8));
+}
+
+bool SimulatedNode::has_damaged_data() const {
+  const std::vector<storage::ShardStore::Name> names = shards_.List();
+  return std::ranges::find(names, damaged_) != names.end();
 }
 
 void SimulatedNode::HangLoop(Duration how_long) {

@@ -42,6 +42,9 @@ class SimulatedNode {
   void Leave();
   /// The data directory is lost: what starts next is another incarnation.
   void Wipe();
+  /// The data of one replica can no longer be read in full.
+  void DamageData();
+  [[nodiscard]] bool has_damaged_data() const;
   /// The next write to the log fails: the process ends, and is started again some time later.
   void FailDisk();
   /// The loop that is not the control loop does not turn for so long.
@@ -95,6 +98,8 @@ class SimulatedNode {
   const ring::ClusterConfig config_;
   const NodeId id_;
   Random random_;
+  Random damage_random_;
+  storage::ShardStore::Name damaged_;
   const Complain complain_;
   Watch* const watch_;
   const DriftingClock clock_;

@@ -59,13 +59,35 @@ bool Take(const RawMap::value_type& entry, const RangeQuery& query, std::size_t*
   return true;
 }
 
+/// Data from some key on that the disk gives back no more.
+class Rot {
+ public:
+  void Begin(std::string key) { from_ = std::move(key); }
+  [[nodiscard]] bool Has(std::string_view key) const {
+    return from_ && key >= *from_ && key.front() == static_cast<char>(storage::KeySpace::kData);
+  }
+  [[nodiscard]] bool HasAnyOf(const RawMap& map) const {
+    if (!from_) return false;
+    const auto first = map.lower_bound(*from_);
+    return first != map.end() && Has(first->first);
+  }
+  static Status Unreadable() {
+    return {Code::kCorruption,
+            "a simulated block is damaged (the replica must be rebuilt from its peers)"};
+  }
+
+ private:
+  std::optional<std::string> from_;
+};
+
 class MemoryCursor final : public storage::Cursor {
  public:
-  explicit MemoryCursor(RawMap map) : map_(std::move(map)) {}
+  MemoryCursor(RawMap map, Rot rot) : map_(std::move(map)), rot_(std::move(rot)) {}
 
   Result<bool> Next(std::size_t bytes_max, const Visit& visit) override {
     for (std::size_t bytes = 0; !map_.empty() && bytes < bytes_max; map_.erase(map_.begin())) {
       const auto& [key, value] = *map_.begin();
+      if (rot_.Has(key)) return Rot::Unreadable();
       visit(key, value);
       bytes += key.size() + value.size();
     }
@@ -74,6 +96,7 @@ class MemoryCursor final : public storage::Cursor {
 
  private:
   RawMap map_;
+  const Rot rot_;
 };
 
 Status TakenStatus() {
@@ -99,6 +122,7 @@ class MemoryShardData : public storage::ShardData {
                                                        ReadDepth depth) const override {
     const std::lock_guard lock(mutex_);
     if (Misses(depth)) return Missed();
+    if (rot_.Has(key)) return Rot::Unreadable();
     const auto found = now_.map.find(key);
     if (found == now_.map.end()) return std::optional<std::string>();
     return std::optional<std::string>(found->second);
@@ -114,10 +138,12 @@ class MemoryShardData : public storage::ShardData {
     std::size_t bytes = 0;
     if (query.reverse) {
       for (auto at = end; at != begin;) {
+        if (rot_.Has(std::prev(at)->first)) return Rot::Unreadable();
         if (!Take(*--at, query, &bytes, &page)) break;
       }
     } else {
       for (auto at = begin; at != end; ++at) {
+        if (rot_.Has(at->first)) return Rot::Unreadable();
         if (!Take(*at, query, &bytes, &page)) break;
       }
     }
@@ -126,7 +152,7 @@ class MemoryShardData : public storage::ShardData {
 
   [[nodiscard]] std::unique_ptr<storage::Cursor> OpenCursor() const override {
     const std::lock_guard lock(mutex_);
-    return std::make_unique<MemoryCursor>(now_.map);
+    return std::make_unique<MemoryCursor>(now_.map, rot_);
   }
 
   Status Apply(const std::vector<Mutation>& mutations, Applied applied, bool may_wait) override {
@@ -172,15 +198,26 @@ class MemoryShardData : public storage::ShardData {
   }
 
   /// Flushed, as the real one is for it.
-  [[nodiscard]] std::shared_ptr<storage::Snapshot> Export(Loan loan) {
+  [[nodiscard]] Result<std::shared_ptr<storage::Snapshot>> Export(Loan loan) {
     const std::lock_guard lock(mutex_);
     FlushLocked();
-    return std::make_shared<MemorySnapshot>(flushed_.map, std::move(loan));
+    if (rot_.HasAnyOf(flushed_.map)) return Rot::Unreadable();
+    return std::shared_ptr<storage::Snapshot>(
+        std::make_shared<MemorySnapshot>(flushed_.map, std::move(loan)));
   }
 
   [[nodiscard]] std::uint64_t hash() const {
     const std::lock_guard lock(mutex_);
     return now_.hash;
+  }
+
+  void Damage(std::uint64_t entries_kept) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, value] : flushed_.map) {
+      if (entries_kept-- > 0) continue;
+      rot_.Begin(key);
+      return;
+    }
   }
 
   /// Back to what was flushed.
@@ -220,6 +257,7 @@ class MemoryShardData : public storage::ShardData {
   const ShardStoreWhims whims_;
   Contents now_;
   Contents flushed_;
+  Rot rot_;
   std::vector<Mutation> unflushed_;  // What leads from flushed_ to now_.
 };
 
@@ -291,6 +329,11 @@ Result<std::shared_ptr<storage::Snapshot>> MemoryShardStore::Export(Name name) {
     return Status(Code::kNotFound, "there is no such shard and generation (nothing to export)");
   }
   return found->second->Export(loan_);
+}
+
+void MemoryShardStore::Damage(Name name, std::uint64_t entries_kept) {
+  const std::lock_guard lock(mutex_);
+  data_.at(name)->Damage(entries_kept);
 }
 
 Result<std::unique_ptr<storage::Import>> MemoryShardStore::BeginImport(

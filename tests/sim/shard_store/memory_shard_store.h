@@ -48,6 +48,10 @@ class MemoryShardStore : public storage::ShardStore {
   /// Everything that the map of this name, which exists, holds, as one number.
   [[nodiscard]] std::uint64_t HashOf(Name name) const;
 
+  /// The disk damages what the map of this name, which exists, had flushed: but for the first
+  /// entries, none of the data that clients wrote can be read any more.
+  void Damage(Name name, std::uint64_t entries_kept);
+
   /// What kill -9 or a power cut does: each map goes back to what it had flushed. Nobody holds a
   /// ShardData, Snapshot or Import. The store is then as a new process finds it.
   void Crash();

@@ -113,9 +113,21 @@ TEST_F(LeavingTest, EndsAfterItsTimeout) {
 }
 
 TEST_F(LeavingTest, EndsAfterItsTimeoutAlsoWhenALoopHangs) {
-  ShardLoop hung(
-      ShardLoopOptions(),
-      {NodeId(1), &hung_loop_, {}, &world_.transport(), &log_, {}, {}, {}, {}, {}, {}, {}, {}, {}});
+  ShardLoop hung(ShardLoopOptions(), {NodeId(1),
+                                      &hung_loop_,
+                                      {},
+                                      &world_.transport(),
+                                      &log_,
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {},
+                                      {}});
   Leaving leaving({&loop_, &world_.transport(), &liveness_, {&world_.shards(), &hung}});
   leaving.Start(30s, [this] { ++ended_; });
   Pass(30100ms);

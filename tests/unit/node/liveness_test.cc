@@ -37,6 +37,7 @@ class LivenessTest : public testing::Test {
                            {},
                            {},
                            {},
+                           {},
                            [](NodeId) { return storage::DiskRoom::kEnough; },
                            {}};
     std::vector<ShardLoop*> loops;

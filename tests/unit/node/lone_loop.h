@@ -136,6 +136,7 @@ class LoneLoop {
     doors.log = &log_;
     doors.on_leads = [](ShardId, std::optional<Term>, const std::vector<NodeId>&) {};
     doors.promised_until = [](NodeId) { return kNever; };
+    doors.say = [](ShardId, const std::string&) {};
     doors.on_removed = [this](const std::shared_ptr<replica::Replica>&, const std::string& why) {
       removed_.push_back(why);
     };

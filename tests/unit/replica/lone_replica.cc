@@ -136,6 +136,11 @@ void LoneReplica::Acknowledge(std::uint32_t from_node) {
   Hear(from_node, raft.term(), reply);
 }
 
+void LoneReplica::DamageData() {
+  RF_CHECK(replica_->data()->Flush().ok());
+  store_.Damage({replica_->shard(), replica_->generation()}, 0);
+}
+
 std::shared_ptr<Answer> LoneReplica::Ask(proto::Request request, Duration timeout,
                                          bool makes_room) {
   auto answer = std::make_shared<Answer>();

@@ -74,6 +74,9 @@ class LoneReplica final : public Host {
   /// The member on that node says that it has the whole log, synced.
   void Acknowledge(std::uint32_t from_node);
 
+  /// None of the data can be read any more.
+  void DamageData();
+
   /// Submits a request. The answer is filled in when it comes.
   std::shared_ptr<Answer> Ask(proto::Request request, Duration timeout = std::chrono::hours(1),
                               bool makes_room = false);
@@ -103,6 +106,7 @@ class LoneReplica final : public Host {
   /// What was sent that is no Raft message; to node 0: to all.
   std::vector<std::pair<NodeId, proto::PeerMessage>> told;
   std::vector<std::string> removed;
+  std::vector<std::string> said;
   std::vector<storage::ShardStore::Name> dropped;
   void SetPromise(NodeId node, MonotonicTime until) { promised_[node] = until; }
 
@@ -128,6 +132,7 @@ class LoneReplica final : public Host {
     return true;
   }
   void SendToAll(const proto::PeerMessage& message) override { told.emplace_back(0, message); }
+  void Say(const Replica&, const std::string& line) override { said.push_back(line); }
   void OnRemoved(Replica*, const std::string& why) override { removed.push_back(why); }
   void DropData(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData>) override {
     dropped.push_back(name);

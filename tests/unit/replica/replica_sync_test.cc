@@ -27,7 +27,11 @@ class Follower : public testing::Test {
   Follower() : follower_({.node = 2}) {}
 
   std::vector<raft::AppendReply> Replies() { return follower_.Take<raft::AppendReply>(); }
-  LogIndex applied() { return follower_.replica().data()->applied().index; }
+  /// A follower applies with its ticks.
+  LogIndex Applied() {
+    follower_.Pass(milliseconds(20));
+    return follower_.replica().data()->applied().index;
+  }
   /// Time for many ticks, without a sync.
   void Wait() { follower_.Pass(milliseconds(300)); }
 
@@ -39,7 +43,7 @@ TEST_F(Follower, AcknowledgesAndAppliesOnlyWhatIsSynced) {
   follower_.Hear(1, Term(1), Append(0, {noop}, 1));
   Wait();
   EXPECT_TRUE(Replies().empty());
-  EXPECT_EQ(applied(), LogIndex(0));
+  EXPECT_EQ(Applied(), LogIndex(0));
   EXPECT_FALSE(follower_.cell().Follows(Term(1), NodeId(1)));
   ASSERT_TRUE(follower_.Sync());
   follower_.TakeTurns();
@@ -47,20 +51,20 @@ TEST_F(Follower, AcknowledgesAndAppliesOnlyWhatIsSynced) {
   ASSERT_EQ(first.size(), 1U);
   EXPECT_TRUE(first[0].accepted);
   EXPECT_EQ(first[0].match, LogIndex(1));
-  EXPECT_EQ(applied(), LogIndex(1));
+  EXPECT_EQ(Applied(), LogIndex(1));
   EXPECT_TRUE(follower_.cell().Follows(Term(1), NodeId(1)));
 
   // Entries alone, without a new term: the case of the bug.
   follower_.Hear(1, Term(1), Append(1, {EntryOf(LogIndex(2), OpenSession())}, 2));
   Wait();
   EXPECT_TRUE(Replies().empty());
-  EXPECT_EQ(applied(), LogIndex(1));
+  EXPECT_EQ(Applied(), LogIndex(1));
   ASSERT_TRUE(follower_.Sync());
   follower_.TakeTurns();
   const auto second = Replies();
   ASSERT_EQ(second.size(), 1U);
   EXPECT_EQ(second[0].match, LogIndex(2));
-  EXPECT_EQ(applied(), LogIndex(2));
+  EXPECT_EQ(Applied(), LogIndex(2));
 }
 
 TEST_F(Follower, AnAnswerThatStoresNothingWaitsForTheSyncsBeforeIt) {
@@ -89,7 +93,7 @@ TEST_F(Follower, SeveralWritesAreAcknowledgedAsTheyAreSynced) {
   std::vector<std::uint64_t> matches;
   while (follower_.Sync()) {
     follower_.TakeTurns();
-    applied_after.push_back(applied().value());
+    applied_after.push_back(Applied().value());
     for (const raft::AppendReply& reply : Replies()) matches.push_back(reply.match.value());
   }
   // The first write was in flight alone; the other two shared the next one.
