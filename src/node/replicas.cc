@@ -46,11 +46,8 @@ void Node::MakeReplica(const std::shared_ptr<replica::Replica>& older,
 // On the pool. It votes for nobody until a snapshot and the log say that it is a voter.
 Result<std::shared_ptr<replica::Replica>> Node::MakeEmpty(ShardId shard, ReplicaId self,
                                                           Random random) {
-  storage::Generation generation;
-  for (const storage::ShardStore::Name& name : doors_.shards->List()) {
-    if (name.shard == shard) generation = std::max(generation, name.generation);
-  }
-  ++generation;
+  // Each replica's generations are its own: an import of the one before it may still be under way.
+  const storage::Generation generation(std::uint64_t{self.value()} << 32);
   if (Status status = doors_.shards->Create({{shard, generation}}); !status.ok()) return status;
   storage::LogUpdate update;
   update.shard = shard;
