@@ -60,6 +60,10 @@ struct Progress {
   /// taken, is kept for it.
   bool snapshot_asked = false;
   std::optional<LogIndex> snapshot_index;
+  /// Once it has the snapshot: what was written meanwhile is kept for it too, up to here and not
+  /// longer than until then, or it would need another snapshot at once.
+  LogIndex catch_up_to;
+  MonotonicTime catch_up_until = kNever;
   /// When the last one failed, and how long after that the next may be ordered: each order costs an
   /// export. Grows with every failure until the follower replicates again.
   MonotonicTime snapshot_failed_at = kNever;
@@ -91,6 +95,11 @@ struct Progress {
     if (snapshot_asked) return false;
     return snapshot_failed_at == kNever || now - snapshot_failed_at >= snapshot_pause;
   }
+  /// Whether the log is kept for it after its snapshot.
+  [[nodiscard]] bool CatchesUp(MonotonicTime now) const {
+    constexpr Duration kSilenceMax = std::chrono::seconds(10);
+    return match < catch_up_to && now < catch_up_until && now - heard_at < kSilenceMax;
+  }
   void Land(LogIndex through) {
     while (!flights.empty() && flights.front().last <= through) {
       flight_bytes -= flights.front().bytes;
@@ -115,6 +124,7 @@ struct Progress {
     creates = makes_it;
     snapshot_asked = false;
     snapshot_index.reset();
+    catch_up_to = LogIndex();
     probing = false;
     caught_up = false;
     ForgetFlights();

@@ -197,8 +197,9 @@ class Raft {
   [[nodiscard]] const Log& log() const { return log_; }
   /// Whether the replica votes.
   [[nodiscard]] bool MayVote() const;
-  /// The log after this is needed by a follower that is getting a snapshot; none: by nobody.
-  [[nodiscard]] std::optional<LogIndex> kept_for_snapshots() const;
+  /// The log after this is needed by a follower that is getting a snapshot, or got one and catches
+  /// up; none: by nobody.
+  [[nodiscard]] std::optional<LogIndex> kept_for_snapshots(MonotonicTime now) const;
   [[nodiscard]] const std::map<ReplicaId, Progress>& progress() const { return progress_; }
   [[nodiscard]] ReplicaId self() const { return self_; }
   [[nodiscard]] MonotonicTime bound() const { return std::max(bound_, last_promise_.until); }

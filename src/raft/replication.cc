@@ -11,6 +11,9 @@ namespace {
 
 /// A snapshot that fails again and again is ordered no more rarely than this.
 constexpr Duration kSnapshotPauseMax = std::chrono::seconds(30);
+// So long, after its snapshot, a follower may take for what was written during it: another takes
+// longer, unless the follower is slower than those who write.
+constexpr Duration kCatchUpMax = std::chrono::minutes(5);
 
 }  // namespace
 
@@ -243,7 +246,8 @@ LogIndex Raft::HeldByAll() const {
     if (progress.state == Progress::State::kSnapshot) continue;
     held = std::min(held, progress.counted ? progress.match : LogIndex());
   }
-  return std::min(held, kept_for_snapshots().value_or(held));
+  // Who catches up after one is among them, by its match.
+  return std::min(held, kept_for_snapshots(kForever).value_or(held));
 }
 
 void Raft::CommitTo(LogIndex index) {
@@ -302,6 +306,9 @@ void Raft::OnSnapshotSent(MonotonicTime now, ReplicaId follower, LogIndex index)
   progress->heard_at = now;
   progress->BecomeProbe();
   progress->next = std::max(progress->next, index + 1);
+  progress->snapshot_index = index;
+  progress->catch_up_to = log_.last_index();
+  progress->catch_up_until = now + kCatchUpMax;
   progress->unanswered = false;
   replicate_wanted_ = true;
 }
@@ -316,11 +323,13 @@ void Raft::OnSnapshotFailed(MonotonicTime now, ReplicaId follower) {
   progress->asked_at = now;
 }
 
-std::optional<LogIndex> Raft::kept_for_snapshots() const {
+std::optional<LogIndex> Raft::kept_for_snapshots(MonotonicTime now) const {
   std::optional<LogIndex> kept;
   for (const auto& [id, progress] : progress_) {
-    if (progress.state != Progress::State::kSnapshot || !progress.snapshot_index) continue;
-    kept = std::min(kept.value_or(*progress.snapshot_index), *progress.snapshot_index);
+    if (!progress.snapshot_index) continue;
+    if (progress.state != Progress::State::kSnapshot && !progress.CatchesUp(now)) continue;
+    const LogIndex has = std::max(*progress.snapshot_index, progress.match);
+    kept = std::min(kept.value_or(has), has);
   }
   return kept;
 }

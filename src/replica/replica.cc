@@ -179,7 +179,7 @@ void Replica::StepDown(MonotonicTime now) {
 
 void Replica::CutLog(LogIndex flushed, bool pressed) {
   LogIndex cut = std::min(flushed, raft_.applied());
-  cut = std::min(cut, raft_.kept_for_snapshots().value_or(cut));
+  cut = std::min(cut, raft_.kept_for_snapshots(host_->Now()).value_or(cut));
   if (!pressed) cut = std::min(cut, raft_.everywhere());
   if (cut <= raft_.log().base().index) return;
   raft_.Cut(cut);

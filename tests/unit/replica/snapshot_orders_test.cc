@@ -46,17 +46,46 @@ class SnapshotOrders : public testing::Test {
     while (primary_.exports() == 0 && primary_.Now() - begun < 1min) Pass(10ms);
     return primary_.Now() - begun;
   }
-  /// The export ends, and node 3 refuses what it is offered.
-  void ExportAndRefuse() {
+  /// The export ends, and node 3 is offered it: what it can answer.
+  proto::SnapshotMessage Export() {
     primary_.told.clear();
     primary_.RunExport();
-    ASSERT_FALSE(primary_.told.empty());
+    EXPECT_FALSE(primary_.told.empty());
     proto::SnapshotMessage answer = primary_.told.front().second.snapshot();
-    ASSERT_TRUE(answer.has_begin());
+    EXPECT_TRUE(answer.has_begin());
     answer.set_from(LoneReplica::MemberOn(3).value());
     answer.set_to(LoneReplica::MemberOn(1).value());
-    answer.mutable_ack()->set_refused("no room");
+    return answer;
+  }
+  void Answer(const proto::SnapshotMessage& answer) {
     primary_.replica().OnSnapshot({NodeId(3), {}, BootNumber(1)}, answer);
+    primary_.Settle();
+  }
+  void ExportAndRefuse() {
+    proto::SnapshotMessage answer = Export();
+    answer.mutable_ack()->set_refused("no room");
+    Answer(answer);
+  }
+  /// Node 3 gets a snapshot, during which others write: where it ends, and where the log does.
+  std::pair<LogIndex, LogIndex> InstallUnderLoad() {
+    Write(3);
+    CutUnderPressure();
+    PassUntilExport();
+    const LogIndex base = raft().applied();
+    proto::SnapshotMessage answer = Export();
+    Write(3);
+    answer.mutable_ack()->set_installed(true);
+    Answer(answer);
+    return {base, raft().applied()};
+  }
+  /// Node 3 has the log up to there.
+  void CatchUp(LogIndex match) {
+    raft::AppendReply reply;
+    reply.accepted = true;
+    reply.match = match;
+    reply.last_index = match;
+    reply.commit = match;
+    primary_.Hear(3, raft().term(), reply);
     primary_.Settle();
   }
   const raft::Raft& raft() { return primary_.replica().raft(); }
@@ -140,6 +169,45 @@ TEST_F(SnapshotOrders, TheLogIsKeptFromTheBeginningOfTheExport) {
   Write(3);
   CutUnderPressure();
   EXPECT_EQ(log_begin(), base);
+}
+
+// Run: a transfer of 4 GiB takes two minutes, in which the node logs more than the log's budget.
+// All of that was cut as soon as the follower had installed the snapshot, and before it could fetch
+// it: it needed another, and so on.
+TEST_F(SnapshotOrders, WhatWasWrittenMeanwhileIsKeptUntilTheFollowerHasIt) {
+  const auto [base, end] = InstallUnderLoad();
+  ASSERT_LT(base, end);
+  Write(3);
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), base);
+  CatchUp(base + 1);
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), base + 1);
+  CatchUp(end);
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), raft().applied()) << "it keeps up, or it does not: no more is kept";
+}
+
+TEST_F(SnapshotOrders, NothingIsKeptForWhoFallsSilentAfterItsSnapshot) {
+  const auto [base, end] = InstallUnderLoad();
+  Pass(9s);
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), base);
+  Pass(2s);
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), raft().applied());
+}
+
+TEST_F(SnapshotOrders, WhoDoesNotCatchUpHoldsTheLogForMinutesOnly) {
+  const auto [base, end] = InstallUnderLoad();
+  for (Duration time{0}; time < 5min; time += 5s) {
+    CutUnderPressure();
+    EXPECT_EQ(log_begin(), base);
+    Pass(5s);
+    CatchUp(base);
+  }
+  CutUnderPressure();
+  EXPECT_EQ(log_begin(), raft().applied());
 }
 
 TEST_F(SnapshotOrders, AFailedExportKeepsNothing) {
