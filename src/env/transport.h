@@ -41,8 +41,8 @@ class TransportEvents {
   /// A whole message. `from` is what the hello of the connection that carried it showed.
   virtual void OnMessage(const PeerIdentity& from, Lane lane, std::string_view message) = 0;
   /// The peer's process is gone: its port refused a connection after one had been up, or another
-  /// boot number answered. `boot` is the newest boot that is gone. A reset alone is not this.
-  virtual void OnGone(NodeId node, BootNumber boot) = 0;
+  /// process answered. A reset alone is not this.
+  virtual void OnGone(const PeerIdentity& gone) = 0;
 };
 
 /// Links to all peers, kept up by dialing again with a growing, bounded pause.

@@ -11,16 +11,16 @@ BootLedger::Sighting BootLedger::See(const env::PeerIdentity& peer) {
     return {true, std::nullopt};
   }
   Sighting sighting;
-  if (!newest.said_gone) sighting.gone = newest.peer.boot;
+  if (!newest.said_gone) sighting.gone = newest.peer;
   newest = {peer, false};
   return sighting;
 }
 
-std::optional<BootNumber> BootLedger::Refused(NodeId node) {
+std::optional<env::PeerIdentity> BootLedger::Refused(NodeId node) {
   const auto found = newest_.find(node);
   if (found == newest_.end() || found->second.said_gone) return std::nullopt;
   found->second.said_gone = true;
-  return found->second.peer.boot;
+  return found->second.peer;
 }
 
 }  // namespace ringfort::net

@@ -18,15 +18,15 @@ class BootLedger {
   struct Sighting {
     /// An older boot than was seen before: refuse it.
     bool outdated = false;
-    /// The boot that is now known to be gone, unless that was said before.
-    std::optional<BootNumber> gone;
+    /// Who is now known to be gone, unless that was said before.
+    std::optional<env::PeerIdentity> gone;
   };
 
   /// The peer has said hello, or answered ours.
   Sighting See(const env::PeerIdentity& peer);
-  /// Nobody listens on the peer's port: the boot that is now known to be gone, unless none was seen
-  /// or that was said before.
-  std::optional<BootNumber> Refused(NodeId node);
+  /// Nobody listens on the peer's port: who is now known to be gone, unless none was seen or that
+  /// was said before.
+  std::optional<env::PeerIdentity> Refused(NodeId node);
 
   [[nodiscard]] bool Knows(NodeId node) const { return newest_.contains(node); }
   [[nodiscard]] std::size_t size() const { return newest_.size(); }

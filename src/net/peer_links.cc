@@ -106,7 +106,7 @@ bool PeerLinks::Send(NodeId to, env::Lane lane, std::string message) {
 
 Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection>& connection) {
   std::shared_ptr<Connection> replaced;
-  std::optional<BootNumber> gone;
+  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
     if (!ledger_.Knows(hello.peer.node) && ledger_.size() >= kPeersMax) {
@@ -126,7 +126,7 @@ Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection
   // Posted, so before any message of this connection.
   loop_->Post([this, node = hello.peer.node, gone] {
     if (stopped_) return;
-    if (gone) hooks_.events->OnGone(node, *gone);
+    if (gone) hooks_.events->OnGone(*gone);
     const auto found = peers_.find(node);
     if (found == peers_.end()) return;
     for (const auto& lane : found->second.lanes) lane->Hurry();
@@ -140,7 +140,7 @@ void PeerLinks::OnPeerMessage(const PeerHello& from, std::string_view message) {
 
 Status PeerLinks::OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
                            const std::shared_ptr<Connection>& connection) {
-  std::optional<BootNumber> gone;
+  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
     const BootLedger::Sighting sighting = ledger_.See(remote.node);
@@ -148,7 +148,7 @@ Status PeerLinks::OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
     gone = sighting.gone;
     dialed_[remote.node.node][Index(lane)] = connection;
   }
-  if (gone) hooks_.events->OnGone(remote.node.node, *gone);
+  if (gone) hooks_.events->OnGone(*gone);
   if (lane == env::Lane::kLiveness) hooks_.events->OnConnected(remote.node, remote.has_record);
   return Status::Ok();
 }
@@ -161,12 +161,12 @@ void PeerLinks::OnLaneDown(NodeId node, env::Lane lane) {
 }
 
 void PeerLinks::OnLaneRefused(NodeId node) {
-  std::optional<BootNumber> gone;
+  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
     gone = ledger_.Refused(node);
   }
-  if (gone) hooks_.events->OnGone(node, *gone);
+  if (gone) hooks_.events->OnGone(*gone);
 }
 
 }  // namespace ringfort::net

@@ -65,7 +65,8 @@ storage::DiskRoom Liveness::RoomOf(NodeId node) const {
 
 bool Liveness::IsGone(const env::PeerIdentity& from) const {
   const Peer* peer = Find(from.node);
-  return peer != nullptr && from.boot <= peer->gone_boot;
+  return peer != nullptr && from.incarnation == peer->gone.incarnation &&
+         from.boot <= peer->gone.boot;
 }
 
 std::vector<NodeId> Liveness::ConnectedPeers() const {
@@ -275,8 +276,7 @@ void Liveness::TakeList(Peer* peer, const env::PeerIdentity& from,
 void Liveness::OnConnected(const env::PeerIdentity& identity) {
   Peer* peer = Find(identity.node);
   if (peer == nullptr) return;
-  if (peer->gone_boot >= identity.boot)
-    peer->gone_boot = identity.boot - 1;  // It was not, after all.
+  if (IsGone(identity)) peer->gone.boot = identity.boot - 1;  // It was not, after all.
   if (peer->their_incarnation != identity.incarnation) {
     // Another directory stands in its place: what the one before led, it leads no more.
     const List before = std::exchange(peer->their_list, Nobody());
@@ -292,12 +292,12 @@ void Liveness::OnConnected(const env::PeerIdentity& identity) {
   SendSoon();
 }
 
-void Liveness::OnGone(NodeId node, BootNumber boot) {
-  Peer* peer = Find(node);
+void Liveness::OnGone(const env::PeerIdentity& gone) {
+  Peer* peer = Find(gone.node);
   if (peer == nullptr) return;
-  peer->gone_boot = std::max(peer->gone_boot, boot);
+  if (!IsGone(gone)) peer->gone = gone;
   peer->connected = false;
-  OnLoops([node](ShardLoop& loop) { loop.OnNodeGone(node); });
+  OnLoops([node = gone.node](ShardLoop& loop) { loop.OnNodeGone(node); });
 }
 
 }  // namespace ringfort::node

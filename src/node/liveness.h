@@ -62,10 +62,10 @@ class Liveness {
   [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const;
 
   void OnConnected(const env::PeerIdentity& peer);
-  void OnGone(NodeId node, BootNumber boot);
+  void OnGone(const env::PeerIdentity& gone);
   void OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat& heartbeat);
   void OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack);
-  /// Whether that boot of the node is known to be gone: what it still had on its way is not heard.
+  /// Whether that process is known to be gone: what it still had on its way is not heard.
   [[nodiscard]] bool IsGone(const env::PeerIdentity& peer) const;
   /// How many peers are connected, by their last signs.
   [[nodiscard]] std::vector<NodeId> ConnectedPeers() const;
@@ -94,8 +94,8 @@ class Liveness {
     std::atomic<bool> leaving{false};
     bool connected = false;
     std::atomic<storage::DiskRoom> room{storage::DiskRoom::kEnough};
-    /// The newest boot that is gone.
-    BootNumber gone_boot;
+    /// The newest process that is gone. Boots of another directory are no measure.
+    env::PeerIdentity gone;
 
     // What it leads.
     Incarnation their_incarnation;

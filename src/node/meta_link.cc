@@ -129,7 +129,9 @@ void Node::AskStranger(NodeId node, MapVersion version, const std::string& addre
 
 void Node::LinkStranger(NodeId node, const std::string& address) {
   if (strangers_.size() >= kStrangersMax) strangers_.clear();
-  if (!strangers_.insert_or_assign(node, address).second) return;
+  const auto [stranger, made] = strangers_.try_emplace(node);
+  if (stranger->second.address != address) stranger->second = {address, std::nullopt};
+  if (!made) return;
   LinkPeers();
   doors_.loops.front()->RunAt(doors_.loops.front()->Now() + kStrangerMax, [this, node] {
     if (!stopped_ && strangers_.erase(node) > 0) LinkPeers();
@@ -216,15 +218,20 @@ void Node::LinkPeers() {
   const MapHolder::Map map = map_.Get();
   std::vector<env::PeerAddress> addresses;
   std::vector<NodeId> nodes;
+  std::vector<env::PeerIdentity> met;  // Peers from now on, whose links are up already.
   for (const ring::NodeInfo& node : map->nodes) {
     if (node.id == self_.node || node.state == ring::NodeState::kGone) continue;
     addresses.push_back({node.id, node.address});
     nodes.push_back(node.id);
-    strangers_.erase(node.id);
+    const auto stranger = strangers_.extract(node.id);
+    if (stranger.empty() || stranger.mapped().address != node.address) continue;
+    if (stranger.mapped().shown) met.push_back(*stranger.mapped().shown);
   }
-  for (const auto& [node, address] : strangers_) addresses.push_back({node, address});
+  for (const auto& [node, stranger] : strangers_) addresses.push_back({node, stranger.address});
   doors_.transport->SetPeers(std::move(addresses));
-  if (liveness_ != nullptr) liveness_->SetPeers(nodes);
+  if (liveness_ == nullptr) return;
+  liveness_->SetPeers(nodes);
+  for (const env::PeerIdentity& peer : met) liveness_->OnConnected(peer);
 }
 
 // One after the other, and not every map of a busy hour: one that was not saved is asked for again.

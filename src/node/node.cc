@@ -195,12 +195,15 @@ void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
     liveness_->OnConnected(peer);
   } else {
     TellIfGone(peer.node);
-    if (strangers_.contains(peer.node)) AskForMap(peer.node);
+    const auto stranger = strangers_.find(peer.node);
+    if (stranger == strangers_.end()) return;
+    stranger->second.shown = peer;
+    AskForMap(peer.node);
   }
 }
 
-void Node::OnGone(NodeId node, BootNumber boot) {
-  if (running_) liveness_->OnGone(node, boot);
+void Node::OnGone(const env::PeerIdentity& gone) {
+  if (running_) liveness_->OnGone(gone);
 }
 
 void Node::Rubbish(const env::PeerIdentity& from, const std::string& what) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -116,7 +117,7 @@ class Node final : public env::TransportEvents {
   // env::TransportEvents
   void OnConnected(const env::PeerIdentity& peer, bool has_record) override;
   void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view message) override;
-  void OnGone(NodeId node, BootNumber boot) override;
+  void OnGone(const env::PeerIdentity& gone) override;
 
  private:
   // node.cc
@@ -224,7 +225,12 @@ class Node final : public env::TransportEvents {
   bool saving_map_ = false;
   /// Where nodes are that this one talks to for a moment though they are no peers: they pulsed it
   /// and are not in its map yet, or are gone and do not know.
-  std::map<NodeId, std::string> strangers_;
+  struct Stranger {
+    std::string address;
+    /// Whom the link to it has shown.
+    std::optional<env::PeerIdentity> shown;
+  };
+  std::map<NodeId, Stranger> strangers_;
   /// Of the map's nodes, who is asked next for a newer one.
   std::size_t ask_next_ = 0;
   bool removed_ = false;

@@ -206,7 +206,7 @@ Status Server::OpenNode(ring::ClusterConfig config) {
     void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) override {
       server->node_->OnMessage(from, lane, bytes);
     }
-    void OnGone(NodeId node, BootNumber boot) override { server->node_->OnGone(node, boot); }
+    void OnGone(const env::PeerIdentity& gone) override { server->node_->OnGone(gone); }
     Server* server;
   };
   late_events_ = std::make_unique<LateEvents>(this);

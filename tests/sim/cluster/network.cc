@@ -86,9 +86,7 @@ void Network::Dial(Wire* wire) {
   const bool runs = from->station.process->frozen_until <= events_->now();
   if (answers && runs && to == nullptr) {
     if (const auto gone = from->ledger.Refused(wire->to)) {
-      Tell(from, "refused", [node = wire->to, boot = *gone](env::TransportEvents& events) {
-        events.OnGone(node, boot);
-      });
+      Tell(from, "refused", [gone = *gone](env::TransportEvents& events) { events.OnGone(gone); });
     }
   }
   if (answers && runs && to != nullptr && to->station.process->frozen_until <= events_->now()) {
@@ -106,14 +104,12 @@ void Network::Connect(Wire* wire, Port* from, Port* to) {
   wire->reached = to->station.self.boot;
   const Station& reached = to->station;
   if (const auto sighting = to->ledger.See(wire->dialer); sighting.gone) {
-    Tell(to, "gone", [node = wire->from, boot = *sighting.gone](env::TransportEvents& events) {
-      events.OnGone(node, boot);
-    });
+    Tell(to, "gone",
+         [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
   }
   if (const auto sighting = from->ledger.See(reached.self); sighting.gone) {
-    Tell(from, "gone", [node = wire->to, boot = *sighting.gone](env::TransportEvents& events) {
-      events.OnGone(node, boot);
-    });
+    Tell(from, "gone",
+         [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
   }
   if (wire->lane != env::Lane::kLiveness) return;
   Tell(from, "connected",

@@ -14,7 +14,7 @@ TEST(BootLedgerTest, AHigherBootMeansThatTheOldOneIsGone) {
   BootLedger ledger;
   EXPECT_FALSE(ledger.See(Boot(3)).gone);
   EXPECT_FALSE(ledger.See(Boot(3)).gone);
-  EXPECT_EQ(ledger.See(Boot(4)).gone, BootNumber(3));
+  EXPECT_EQ(ledger.See(Boot(4)).gone, Boot(3));
   EXPECT_FALSE(ledger.See(Boot(4)).gone);
 }
 
@@ -31,10 +31,10 @@ TEST(BootLedgerTest, RefusedSaysGoneOnceForEachBoot) {
   BootLedger ledger;
   EXPECT_FALSE(ledger.Refused(NodeId(2))) << "never seen";
   static_cast<void>(ledger.See(Boot(1)));
-  EXPECT_EQ(ledger.Refused(NodeId(2)), BootNumber(1));
+  EXPECT_EQ(ledger.Refused(NodeId(2)), Boot(1));
   EXPECT_FALSE(ledger.Refused(NodeId(2)));
   EXPECT_FALSE(ledger.See(Boot(2)).gone) << "said already";
-  EXPECT_EQ(ledger.Refused(NodeId(2)), BootNumber(2));
+  EXPECT_EQ(ledger.Refused(NodeId(2)), Boot(2));
 }
 
 // A wiped directory counts its boots from 1 again, under another incarnation.
@@ -43,8 +43,8 @@ TEST(BootLedgerTest, AnotherIncarnationIsAnotherProcess) {
   static_cast<void>(ledger.See(Boot(9, 1)));
   const BootLedger::Sighting sighting = ledger.See(Boot(1, 2));
   EXPECT_FALSE(sighting.outdated);
-  EXPECT_EQ(sighting.gone, BootNumber(9));
-  EXPECT_EQ(ledger.Refused(NodeId(2)), BootNumber(1));
+  EXPECT_EQ(sighting.gone, Boot(9, 1));
+  EXPECT_EQ(ledger.Refused(NodeId(2)), Boot(1, 2));
 }
 
 }  // namespace

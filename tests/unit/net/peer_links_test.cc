@@ -24,8 +24,8 @@ class RecordedEvents final : public env::TransportEvents {
     Put("message " + Name(from.node) + (lane == env::Lane::kBulk ? " bulk " : " liveness ") +
         std::string(message.substr(0, 20)));
   }
-  void OnGone(NodeId node, BootNumber boot) override {
-    Put("gone " + Name(node) + " boot " + std::to_string(boot.value()));
+  void OnGone(const env::PeerIdentity& gone) override {
+    Put("gone " + Name(gone.node) + " boot " + std::to_string(gone.boot.value()));
   }
   Mailbox<std::string> seen;
 

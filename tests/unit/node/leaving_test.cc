@@ -85,7 +85,7 @@ TEST_F(LeavingTest, WaitsForAnAnswerOfEveryConnectedPeer) {
   Leave();
   Pass(5s);
   EXPECT_EQ(ended_, 0);
-  liveness_.OnGone(NodeId(3), BootNumber(1));
+  liveness_.OnGone(Peer(3));
   Pass(100ms);
   EXPECT_EQ(ended_, 1) << "who is gone is not waited for";
 }

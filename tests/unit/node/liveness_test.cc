@@ -188,7 +188,7 @@ TEST_F(LivenessTest, AHangingLoopNamesItsShards) {
 }
 
 TEST_F(LivenessTest, AnOldBootIsNotHeardOnceItIsGone) {
-  liveness_->OnGone(NodeId(2), BootNumber(4));
+  liveness_->OnGone(Peer(2, 4));
   EXPECT_TRUE(liveness_->IsGone(Peer(2, 4)));
   EXPECT_FALSE(liveness_->IsGone(Peer(2, 5)));
   liveness_->OnHeartbeat(Peer(2, 4), Beat(1, 1, Leads{{0, 4}}));
@@ -198,10 +198,19 @@ TEST_F(LivenessTest, AnOldBootIsNotHeardOnceItIsGone) {
   EXPECT_NE(liveness_->PromisedUntil(NodeId(2)), kNever);
 }
 
+// The run: a node's directory is wiped, and the fresh one counts its boots from 1.
+TEST_F(LivenessTest, AnotherDirectorysBootIsNotGoneWithTheOneBefore) {
+  liveness_->OnGone(Peer(2, /*boot=*/4));
+  EXPECT_FALSE(liveness_->IsGone(Peer(2, 1, /*directory=*/8)));
+  liveness_->OnConnected(Peer(2, 1, /*directory=*/8));
+  liveness_->OnGone(Peer(2, 1, /*directory=*/8));
+  EXPECT_TRUE(liveness_->IsGone(Peer(2, 1, /*directory=*/8)));
+}
+
 TEST_F(LivenessTest, GoneNeverShortensAPromise) {
   Answer(Beat(1, 1, Leads{}));
   const MonotonicTime until = liveness_->PromisedUntil(NodeId(2));
-  liveness_->OnGone(NodeId(2), BootNumber(1));
+  liveness_->OnGone(Peer(2));
   liveness_->OnConnected(Peer(2, 2));
   EXPECT_EQ(liveness_->PromisedUntil(NodeId(2)), until);
 }

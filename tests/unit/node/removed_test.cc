@@ -134,6 +134,34 @@ TEST_F(Removed, WhoIsGoneAndAsksIsToldAndNoMore) {
   EXPECT_THAT(process_->transport.peers, Not(Contains(IsNode(3)))) << "not dialed for ever";
 }
 
+// The run: 3 was removed, asks this node, ends, and is taken in again on the same address from a
+// fresh directory, while this node's link to tell it is still there and its map still old. That
+// link comes up once, before it is a peer.
+TEST_F(Removed, WhoIsTakenInAgainAtOnceIsHeard) {
+  Start();
+  process_->node->OnConnected(Peer(3, /*boot=*/4), true);
+  HearMap(Without(3));
+  process_->loop.RunTasks();
+  HearFrom(3, Question(First().version));
+  process_->node->OnConnected(Peer(3, /*boot=*/4), true);
+  process_->node->OnGone(Peer(3, /*boot=*/4));
+  const env::PeerIdentity fresh = Peer(3, /*boot=*/1, /*directory=*/8);
+  process_->node->OnConnected(fresh, true);
+  ring::ClusterMap map = First();
+  map.version = Without(3).version + 1;
+  map.nodes[2].incarnation = fresh.incarnation;
+  HearMap(map);
+  process_->loop.RunTasks();
+  EXPECT_THAT(process_->transport.peers, Contains(IsNode(3)));
+
+  proto::PeerMessage beat;
+  beat.mutable_heartbeat()->set_sequence(1);
+  beat.mutable_heartbeat()->set_has_list(true);
+  process_->transport.sent.clear();
+  process_->node->OnMessage(fresh, env::Lane::kLiveness, beat.SerializeAsString());
+  EXPECT_THAT(process_->transport.Take(Kind::kHeartbeatAck), SizeIs(1));
+}
+
 // The run: node 4 joins while this one is down, and takes over what 3 held; then 2 and 3 die, and
 // with them the meta group. Where this one and 4 are the majority of a shard, they must do without
 // it (protocols 6).
