@@ -106,7 +106,8 @@ Status CheckLeave(const State& state, NodeId node, bool accepted) {
               " that the cluster wants (add a node first, or say --accept-fewer-copies)"};
 }
 
-Result<Change> Leave(const State& state, const proto::ChangeNode& request) {
+Result<Change> Leave(const State& state, const proto::ChangeNode& request,
+                     const Headways& headways) {
   State next = state;
   NodeInfo* node = Find(&next, NodeId(request.node()));
   const bool removes = request.kind() != proto::ChangeNode::DRAIN;
@@ -117,7 +118,7 @@ Result<Change> Leave(const State& state, const proto::ChangeNode& request) {
       return Wrong(Name(other) + " cannot take the place of " + Name(node->id),
                    "give another node of the cluster that is active");
     }
-    Substitute(&next, node->id, other);
+    Substitute(&next, node->id, other, headways);
   }
   if (node->state == NodeState::kActive) {
     if (Status status = CheckLeave(state, node->id, request.accept_fewer_copies()); !status.ok()) {
@@ -126,7 +127,7 @@ Result<Change> Leave(const State& state, const proto::ChangeNode& request) {
   }
   node->state = NodeState::kDraining;
   node->removing = node->removing || removes;
-  Replan(&next);
+  Replan(&next, headways);
   std::string event = Name(NodeId(request.node()));
   switch (request.kind()) {
     case proto::ChangeNode::REPLACE:
@@ -178,7 +179,8 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
   return Finish(state, std::move(next), Name(id) + " joins at " + joined.address);
 }
 
-Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request) {
+Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
+                          const Headways& headways) {
   const NodeInfo* node = state.map.FindNode(NodeId(request.node()));
   if (node == nullptr || node->state == NodeState::kGone) {
     return Wrong("the cluster has no " + Name(NodeId(request.node())),
@@ -189,21 +191,21 @@ Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request) 
   switch (request.kind()) {
     case proto::ChangeNode::DRAIN:
     case proto::ChangeNode::REMOVE:
-    case proto::ChangeNode::REPLACE: return Leave(state, request);
+    case proto::ChangeNode::REPLACE: return Leave(state, request, headways);
     case proto::ChangeNode::UNDRAIN:
       if (node->state != NodeState::kDraining) {
         return Wrong(Name(node->id) + " is not being drained", "nothing to take back");
       }
       changed->state = NodeState::kActive;
       changed->removing = false;
-      Replan(&next);
+      Replan(&next, headways);
       return Finish(state, std::move(next), Name(node->id) + " takes replicas again");
     case proto::ChangeNode::SET_WEIGHT:
       if (request.weight() < 1 || request.weight() > ring::kWeightMax) {
         return Wrong("a weight of " + std::to_string(request.weight()), "give 1 to 1000");
       }
       changed->weight = request.weight();
-      Replan(&next);
+      Replan(&next, headways);
       return Finish(state, std::move(next),
                     Name(node->id) + " has weight " + std::to_string(request.weight()));
     case proto::ChangeNode::SET_ZONE:
@@ -211,19 +213,19 @@ Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request) 
         return Wrong("the zone is none", "1 to 64 of letters, digits, - _ and .");
       }
       changed->zone = ZoneOf(request.zone(), node->id);
-      Replan(&next);
+      Replan(&next, headways);
       return Finish(state, std::move(next), Name(node->id) + " is in zone " + changed->zone);
     default: return Wrong("a change of a node that is not known here", "update the older program");
   }
 }
 
 Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind,
-                         const std::function<bool(ShardId)>& begun) {
+                         const Headways& headways) {
   State next = state;
   switch (kind) {
     case proto::Rebalance::DRY_RUN:
     case proto::Rebalance::START: {
-      Replan(&next);
+      Replan(&next, headways);
       return Finish(state, std::move(next), "rebalance");
     }
     case proto::Rebalance::PAUSE:
@@ -237,7 +239,9 @@ Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind,
         if (move.cause == ring::MoveCause::kBalance) move.to = state.map.PlaceOf(shard);
       }
       std::erase_if(next.map.moves, [&](const auto& one) {
-        return one.second.cause == ring::MoveCause::kBalance && !begun(one.first);
+        if (one.second.cause != ring::MoveCause::kBalance) return false;
+        const Headway headway = headways(one.first);
+        return headway == Headway::kNone || headway == Headway::kUnknown;
       });
       return Finish(state, std::move(next), "moves for balance are cancelled");
     }

@@ -2,9 +2,9 @@
 // Pure: the state before and the request give the state after.
 #pragma once
 
-#include <functional>
 #include <string>
 
+#include "meta/headway.h"
 #include "meta/state.h"
 #include "ringfort/meta.pb.h"
 #include "ringfort/status.h"
@@ -25,10 +25,9 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
 
 /// kInvalidArgument for a node that is not there, or not in a state for it; kConditionFailed for
 /// what would leave shards with fewer copies than the cluster wants and was not accepted.
-Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request);
+Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
+                          const Headways& headways);
 
-/// `begun` says of a shard that moves whether anything of it was done already.
-Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind,
-                         const std::function<bool(ShardId)>& begun);
+Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind, const Headways& headways);
 
 }  // namespace ringfort::meta

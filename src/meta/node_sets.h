@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "raft/types.h"
 
 namespace ringfort::meta {
 
@@ -25,6 +26,12 @@ inline Nodes Without(const Nodes& nodes, const Nodes& others) {
     if (!Contains(others, node)) left.push_back(node);
   }
   return left;
+}
+
+inline Nodes NodesOf(const std::vector<raft::Member>& members) {
+  Nodes nodes;
+  for (const raft::Member& member : members) nodes.push_back(member.node);
+  return nodes;
 }
 
 /// "node 3"

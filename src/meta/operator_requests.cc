@@ -56,6 +56,9 @@ void MetaPrimary::Run(Task task) {
                                  "an operator's request that is not known here "
                                  "(update the older program)");
   bool dry_run = false;
+  const auto headways = [this](ShardId shard) {
+    return HeadwayOf(state_->map, shard, reports_.Of(shard));
+  };
   switch (request.body_case()) {
     case proto::MetaRequest::kGetState: {
       // What it has not heard yet would look as if it were dead.
@@ -77,13 +80,11 @@ void MetaPrimary::Run(Task task) {
       break;
     }
     case proto::MetaRequest::kChangeNode:
-      change = ChangeNode(*state_, request.change_node());
+      change = ChangeNode(*state_, request.change_node(), headways);
       dry_run = request.change_node().dry_run();
       break;
     case proto::MetaRequest::kRebalance:
-      change = Rebalance(*state_, request.rebalance().kind(), [this](ShardId shard) {
-        return HasBegun(state_->map, shard, reports_.Of(shard));
-      });
+      change = Rebalance(*state_, request.rebalance().kind(), headways);
       dry_run = request.rebalance().kind() == proto::Rebalance::DRY_RUN;
       break;
     default: break;

@@ -1,6 +1,7 @@
 #include "meta/plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -49,42 +50,97 @@ void KeepLost(const ring::ClusterMap& map, const Nodes& from, std::size_t wanted
   }
 }
 
-}  // namespace
+std::vector<ring::NodeInfo> Takers(const ring::ClusterMap& map) {
+  std::vector<ring::NodeInfo> takers;
+  std::ranges::copy_if(map.nodes, std::back_inserter(takers), TakesReplicas);
+  return takers;
+}
 
-void Replan(State* state) {
-  ring::ClusterMap& map = state->map;
-  std::vector<ring::NodeInfo> nodes;
-  for (const ring::NodeInfo& node : map.nodes) {
-    if (TakesReplicas(node)) nodes.push_back(node);
+// Whether all of these take replicas.
+bool AllTake(const ring::ClusterMap& map, const Nodes& nodes) {
+  return std::ranges::all_of(nodes, [&](NodeId id) {
+    const ring::NodeInfo* node = map.FindNode(id);
+    return node != nullptr && TakesReplicas(*node);
+  });
+}
+
+// Where a plan may start from at no loss: where the shard's copies are, or go to already.
+const Nodes& StandsOn(const ring::ClusterMap& map, ShardId shard, const Headways& headways) {
+  const Nodes& place = map.PlaceOf(shard);
+  const auto found = map.moves.find(shard);
+  if (found == map.moves.end()) return place;
+  const ring::Move& move = found->second;
+  const Headway headway = headways(shard);
+  if (headway == Headway::kVoters) return move.to;
+  if (headway == Headway::kNone) {
+    // Whom an operator has named as the replacement is not to be found by a plan.
+    const bool replaces =
+        move.cause == ring::MoveCause::kReplace && !AllTake(map, Without(place, move.to));
+    return replaces ? move.to : place;
   }
-  if (nodes.empty()) return;
-  std::vector<Nodes> current;
-  for (std::uint32_t shard = 0; shard < map.shards(); ++shard) {
-    current.push_back(map.TargetOf(ShardId(shard)));
-  }
-  std::vector<Nodes> planned = ring::Replan(nodes, current, map.replicas);
-  for (std::uint32_t shard = 0; shard < map.shards(); ++shard) {
-    KeepLost(map, current[shard], map.replicas, &planned[shard]);
-    SetTarget(&map, ShardId(shard), std::move(planned[shard]));
-  }
-  const Nodes voters = map.TargetOf(map.meta_shard());
-  Nodes next = ring::ChooseVoters(nodes, voters, ring::kMetaVotersMax);
+  const bool is_over = move.cause != ring::MoveCause::kBalance || !AllTake(map, move.to);
+  return is_over && place.size() >= move.to.size() && AllTake(map, place) ? place : move.to;
+}
+
+Nodes PlanVoters(const ring::ClusterMap& map, const std::vector<ring::NodeInfo>& takers,
+                 const Nodes& voters) {
+  Nodes next = ring::ChooseVoters(takers, voters, ring::kMetaVotersMax);
   // Rather an even number of voters than one copy of the map.
   const std::size_t least = std::min<std::size_t>(voters.size(), ring::kReplicasDefault);
   for (const NodeId id : voters) {
-    const ring::NodeInfo* node = map.FindNode(id);
-    const bool stays = node != nullptr && TakesReplicas(*node) && !Contains(next, id);
+    const bool stays = AllTake(map, {id}) && !Contains(next, id);
     if (stays && next.size() < least) next.push_back(id);
   }
   KeepLost(map, voters, least, &next);
-  SetTarget(&map, map.meta_shard(), std::move(next));
+  return next;
 }
 
-void Substitute(State* state, NodeId from, NodeId to) {
+// By shard, the meta group last; so is `start`.
+std::vector<Nodes> PlanFrom(const ring::ClusterMap& map, const std::vector<ring::NodeInfo>& takers,
+                            std::vector<Nodes> start) {
+  Nodes voters = PlanVoters(map, takers, start.back());
+  start.pop_back();
+  std::vector<Nodes> planned = ring::Replan(takers, start, map.replicas);
+  for (std::size_t shard = 0; shard < start.size(); ++shard) {
+    KeepLost(map, start[shard], map.replicas, &planned[shard]);
+  }
+  planned.push_back(std::move(voters));
+  return planned;
+}
+
+std::size_t CountCopies(const std::vector<Nodes>& from, const std::vector<Nodes>& to) {
+  std::size_t copies = 0;
+  for (std::size_t i = 0; i < from.size(); ++i) copies += Without(to[i], from[i]).size();
+  return copies;
+}
+
+}  // namespace
+
+void Replan(State* state, const Headways& headways) {
   ring::ClusterMap& map = state->map;
-  for (std::uint32_t i = 0; i <= map.shards(); ++i) {
-    const ShardId shard(i);
-    Nodes nodes = map.TargetOf(shard);
+  const std::vector<ring::NodeInfo> takers = Takers(map);
+  if (takers.empty()) return;
+  std::vector<Nodes> standing;
+  std::vector<Nodes> targets;
+  for (ShardId shard; shard <= map.meta_shard(); ++shard) {
+    standing.push_back(StandsOn(map, shard, headways));
+    targets.push_back(map.TargetOf(shard));
+  }
+  std::vector<Nodes> planned = PlanFrom(map, takers, targets);
+  if (standing != targets) {
+    std::vector<Nodes> anew = PlanFrom(map, takers, standing);
+    if (CountCopies(standing, anew) < CountCopies(standing, planned)) planned = std::move(anew);
+  }
+  for (ShardId shard; shard <= map.meta_shard(); ++shard) {
+    SetTarget(&map, shard, std::move(planned[shard.value()]));
+  }
+}
+
+void Substitute(State* state, NodeId from, NodeId to, const Headways& headways) {
+  ring::ClusterMap& map = state->map;
+  for (ShardId shard; shard <= map.meta_shard(); ++shard) {
+    const bool begun = headways(shard) != Headway::kNone;
+    Nodes nodes = begun ? map.TargetOf(shard) : map.PlaceOf(shard);
     const auto place = std::ranges::find(nodes, from);
     if (place == nodes.end() || Contains(nodes, to)) continue;
     *place = to;
@@ -98,16 +154,9 @@ void Substitute(State* state, NodeId from, NodeId to) {
 std::string EvenOutPrimaries(State* state, std::span<const std::uint64_t> load) {
   constexpr std::size_t kShiftsMax = 4;
   ring::ClusterMap& map = state->map;
-  std::vector<ring::NodeInfo> nodes;
-  for (const ring::NodeInfo& node : map.nodes) {
-    if (TakesReplicas(node)) nodes.push_back(node);
-  }
   // It plans within the replicas of these nodes only.
   for (const Nodes& place : map.placement) {
-    for (const NodeId id : place) {
-      const ring::NodeInfo* node = map.FindNode(id);
-      if (node == nullptr || !TakesReplicas(*node)) return "";
-    }
+    if (!AllTake(map, place)) return "";
   }
   std::string changed;
   const auto prefer = [&](ShardId shard, NodeId node) {
@@ -118,7 +167,7 @@ std::string EvenOutPrimaries(State* state, std::span<const std::uint64_t> load) 
                " is led by node " + std::to_string(node.value());
   };
   for (const ring::PrimaryShift& shift :
-       ring::EvenOutLoad(nodes, map.placement, load, kShiftsMax)) {
+       ring::EvenOutLoad(Takers(map), map.placement, load, kShiftsMax)) {
     prefer(shift.shard, shift.to);
     if (shift.back) prefer(*shift.back, shift.from);
   }

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "meta/headway.h"
 #include "meta/state.h"
 #include "ring/cluster_map.h"
 
@@ -15,14 +16,17 @@ namespace ringfort::meta {
   return node.state == ring::NodeState::kActive && !node.lost;
 }
 
-/// Plans from where everything is or is on its way to (ring/replan.h) and notes the moves that lead
-/// there; what is planned already and still right stays as it is. Copies on lost nodes are given up
-/// only where another node takes their place: without one they would only be fewer. The meta
-/// group's voters follow ring/meta_voters.h. Nothing changes while no node takes replicas. Pure.
-void Replan(State* state);
+/// Plans (ring/replan.h) from where the copies are, or from what is planned already, and notes the
+/// moves that lead there: the plan of the two that copies less, the one that stands where both copy
+/// as much. So a move that has not begun is taken back for nothing once its reason is over; one
+/// that has begun goes on, or goes back when its reason is over or its new nodes take no replicas
+/// any more. Copies on lost nodes are given up only where another node takes their place: without
+/// one they would only be fewer. The meta group's voters follow ring/meta_voters.h. Nothing changes
+/// while no node takes replicas. Pure.
+void Replan(State* state, const Headways& headways);
 
-/// Every place of `from` in the map becomes `to`'s, where that has no replica of the shard yet.
-void Substitute(State* state, NodeId from, NodeId to);
+/// Every place of `from` becomes `to`'s, where that has no replica of the shard yet.
+void Substitute(State* state, NodeId from, NodeId to, const Headways& headways);
 
 /// Prefers other primaries, a few, where the load that nodes lead is uneven
 /// (ring/primary_load.h). `load` is by shard. Moves no data. What has changed, for people; empty:

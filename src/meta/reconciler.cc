@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "meta/headway.h"
 #include "meta/node_sets.h"
 #include "meta/plan.h"
 #include "raft/quorum.h"
@@ -15,12 +16,6 @@ using ring::Move;
 using ring::MoveCause;
 using ring::NodeInfo;
 using ring::NodeState;
-
-Nodes NodesOf(const std::vector<raft::Member>& members) {
-  Nodes nodes;
-  for (const raft::Member& member : members) nodes.push_back(member.node);
-  return nodes;
-}
 
 constexpr std::size_t kNamesMax = 16;
 
@@ -95,7 +90,10 @@ class Round {
     bool replan = false;
     for (std::size_t i = 0; i < before_.map.nodes.size(); ++i) replan = NoteNode(i) || replan;
     if (!replan) return;
-    Replan(&Edit());
+    const auto headways = [this](ShardId shard) {
+      return HeadwayOf(before_.map, shard, reports_.Of(shard));
+    };
+    Replan(&Edit(), headways);
     Strays anew;
     anew.LookAtAll(state().map, reports_);
     strays_ = anew.shards();
@@ -389,15 +387,6 @@ class Round {
 };
 
 }  // namespace
-
-bool HasBegun(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) {
-  if (news == nullptr) return false;
-  const Nodes& place = map.PlaceOf(shard);
-  if (news->changing || !IsSameSet(NodesOf(news->members.voters), place)) return true;
-  return std::ranges::any_of(news->members.learners, [&](const raft::Member& learner) {
-    return !Contains(place, learner.node);
-  });
-}
 
 void Strays::LookAtAll(const ring::ClusterMap& map, const Reports& reports) {
   shards_.clear();

@@ -68,9 +68,6 @@ struct Steps {
   std::map<ShardId, Progress> moves;
 };
 
-/// Whether anything of the shard's move was done already. False without a report.
-bool HasBegun(const ring::ClusterMap& map, ShardId shard, const ShardNews* news);
-
 /// The shards that are not as the map has them although they do not move: their members or their
 /// primary are others. Kept from round to round, for to look at all shards of a large cluster takes
 /// longer than all the rest of a round.

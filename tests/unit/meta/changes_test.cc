@@ -40,6 +40,10 @@ proto::ChangeNode For(std::uint32_t node, proto::ChangeNode::Kind kind) {
   return change;
 }
 
+Headway Untouched(ShardId /*shard*/) {
+  return Headway::kNone;
+}
+
 std::string Refusal(const Result<Change>& change, Code code = Code::kInvalidArgument) {
   EXPECT_FALSE(change.ok());
   if (change.ok()) return "";
@@ -124,11 +128,11 @@ TEST(ChangesTest, TheIdOfANodeThatIsGoneMayJoinAgain) {
 TEST(ChangesTest, CopiesAreNotTakenAwayUnasked) {
   for (const auto kind : {proto::ChangeNode::DRAIN, proto::ChangeNode::REMOVE}) {
     proto::ChangeNode change = For(1, kind);
-    EXPECT_NE(
-        Refusal(ChangeNode(Three(), change), Code::kConditionFailed).find("--accept-fewer-copies"),
-        std::string::npos);
+    EXPECT_NE(Refusal(ChangeNode(Three(), change, Untouched), Code::kConditionFailed)
+                  .find("--accept-fewer-copies"),
+              std::string::npos);
     change.set_accept_fewer_copies(true);
-    auto accepted = ChangeNode(Three(), change);
+    auto accepted = ChangeNode(Three(), change, Untouched);
     ASSERT_TRUE(accepted.ok()) << accepted.status().ToString();
     for (std::uint32_t shard = 0; shard < 8; ++shard) {
       EXPECT_EQ(accepted->next.map.TargetOf(ShardId(shard)).size(), 2U);
@@ -142,27 +146,29 @@ TEST(ChangesTest, TheLastNodeStays) {
   state.map.nodes[1].state = ring::NodeState::kDraining;
   proto::ChangeNode change = For(3, proto::ChangeNode::REMOVE);
   change.set_accept_fewer_copies(true);
-  EXPECT_NE(Refusal(ChangeNode(state, change)).find("last node"), std::string::npos);
+  EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("last node"), std::string::npos);
 }
 
 TEST(ChangesTest, WhatMakesNoSenseIsRefused) {
   const State state = Three();
-  EXPECT_NE(Refusal(ChangeNode(state, For(9, proto::ChangeNode::DRAIN))).find("no node 9"),
-            std::string::npos);
   EXPECT_NE(
-      Refusal(ChangeNode(state, For(1, proto::ChangeNode::UNDRAIN))).find("not being drained"),
+      Refusal(ChangeNode(state, For(9, proto::ChangeNode::DRAIN), Untouched)).find("no node 9"),
       std::string::npos);
+  EXPECT_NE(Refusal(ChangeNode(state, For(1, proto::ChangeNode::UNDRAIN), Untouched))
+                .find("not being drained"),
+            std::string::npos);
   proto::ChangeNode change = For(1, proto::ChangeNode::REPLACE);
   for (const std::uint32_t replacement : {0U, 1U, 9U}) {
     change.set_replacement(replacement);
-    EXPECT_NE(Refusal(ChangeNode(state, change)).find("cannot take the place"), std::string::npos);
+    EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("cannot take the place"),
+              std::string::npos);
   }
   change = For(1, proto::ChangeNode::SET_WEIGHT);
   change.set_weight(1001);
-  EXPECT_NE(Refusal(ChangeNode(state, change)).find("weight"), std::string::npos);
+  EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("weight"), std::string::npos);
   change = For(1, proto::ChangeNode::SET_ZONE);
   change.set_zone("a zone");
-  EXPECT_NE(Refusal(ChangeNode(state, change)).find("zone"), std::string::npos);
+  EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("zone"), std::string::npos);
 }
 
 TEST(ChangesTest, CancelledMovesThatHaveBegunGoBack) {
@@ -170,8 +176,9 @@ TEST(ChangesTest, CancelledMovesThatHaveBegunGoBack) {
   state.map.moves[ShardId(0)] = {{NodeId(2)}, ring::MoveCause::kBalance};
   state.map.moves[ShardId(1)] = {{NodeId(2)}, ring::MoveCause::kBalance};
   state.map.moves[ShardId(2)] = {{NodeId(2)}, ring::MoveCause::kRepair};
-  auto change =
-      Rebalance(state, proto::Rebalance::CANCEL, [](ShardId shard) { return shard == ShardId(1); });
+  auto change = Rebalance(state, proto::Rebalance::CANCEL, [](ShardId shard) {
+    return shard == ShardId(1) ? Headway::kCopies : Headway::kNone;
+  });
   ASSERT_TRUE(change.ok());
   const auto& moves = change->next.map.moves;
   EXPECT_FALSE(moves.contains(ShardId(0)));

@@ -266,10 +266,14 @@ Status PretendCluster::Change(proto::ChangeNode::Kind kind, NodeId node, NodeId 
   request.set_node(node.value());
   request.set_replacement(replacement.value());
   request.set_weight(weight);
-  auto change = ChangeNode(state, request);
+  auto change = ChangeNode(state, request, headways());
   if (!change.ok()) return change.status();
   state = std::move(change->next);
   return Status::Ok();
+}
+
+Headways PretendCluster::headways() const {
+  return [this](ShardId shard) { return HeadwayOf(state.map, shard, reports.Of(shard)); };
 }
 
 void PretendCluster::Start(NodeId node) {

@@ -56,6 +56,8 @@ class PretendCluster {
   /// Another primary of the meta group: what was heard is forgotten.
   void ReplaceMetaPrimary();
 
+  /// By the state and the reports of now; good as long as the cluster is.
+  [[nodiscard]] Headways headways() const;
   [[nodiscard]] std::size_t HealthyVoters(const Shard& shard) const;
   [[nodiscard]] std::uint32_t ReplicasOn(NodeId node) const;
 

@@ -56,9 +56,7 @@ TEST_P(RandomMovesTest, ComeToTheirEnd) {
       default: {
         auto change = Rebalance(
             cluster.state, random.OneIn(2) ? proto::Rebalance::CANCEL : proto::Rebalance::START,
-            [&](ShardId shard) {
-              return HasBegun(cluster.state.map, shard, cluster.reports.Of(shard));
-            });
+            cluster.headways());
         ASSERT_TRUE(change.ok());
         cluster.state = std::move(change->next);
       }

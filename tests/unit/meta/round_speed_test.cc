@@ -92,7 +92,7 @@ TEST_F(RoundSpeed, AThousandNodesAndAllShards) {
     EXPECT_TRUE(steps.orders.empty() && !steps.next);
   });
   state_.map.nodes.back().state = ring::NodeState::kDraining;
-  Replan(&state_);
+  Replan(&state_, [](ShardId /*shard*/) { return Headway::kNone; });
   strays.LookAtAll(state_.map, reports_);
   const double drain = MillisecondsOf([&] { EXPECT_FALSE(Round(strays).moves.empty()); });
   std::printf("look at all %.2f ms, quiet round %.2f ms, %zu moves %.2f ms\n", look, quiet,
