@@ -13,8 +13,12 @@
 namespace ringfort::meta {
 namespace {
 
-// The strongest reason among the nodes that the shard leaves.
-ring::MoveCause CauseOf(const ring::ClusterMap& map, const Nodes& from, const Nodes& to) {
+// The strongest reason among the nodes that the shard leaves; that it has had too few copies is as
+// strong as that one of them is lost.
+ring::MoveCause CauseOf(const ring::ClusterMap& map, ShardId shard, const Nodes& from,
+                        const Nodes& to) {
+  const std::size_t wanted = shard == map.meta_shard() ? ring::kReplicasDefault : map.replicas;
+  if (from.size() < std::min(wanted, to.size())) return ring::MoveCause::kRepair;
   ring::MoveCause cause = ring::MoveCause::kBalance;
   for (const NodeId id : from) {
     if (Contains(to, id)) continue;
@@ -37,7 +41,7 @@ void SetTarget(ring::ClusterMap* map, ShardId shard, Nodes to) {
     move->second.to = std::move(to);
     return;
   }
-  move->second.cause = CauseOf(*map, place, to);
+  move->second.cause = CauseOf(*map, shard, place, to);
   move->second.to = std::move(to);
 }
 

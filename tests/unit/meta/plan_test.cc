@@ -130,6 +130,32 @@ TEST_F(PlanTest, ACopyToANodeThatIsLostGoesBack) {
   ExpectNothingWrong();
 }
 
+// It comes before all else that moves, and is not cancelled with what only evens out.
+TEST(MoveCauseTest, CopiesThatWereMissingAreARepair) {
+  PretendCluster cluster(3, 8, 3, 1);
+  cluster.state.paused = true;
+  for (auto& place : cluster.state.map.placement) place.resize(2);
+  Replan(&cluster.state, cluster.headways());
+  EXPECT_EQ(cluster.state.map.moves.size(), 8U);
+  for (const auto& [shard, move] : cluster.state.map.moves) {
+    EXPECT_EQ(move.cause, ring::MoveCause::kRepair);
+  }
+}
+
+TEST(MoveCauseTest, AMetaGroupThatGrowsIsNotRepaired) {
+  PretendCluster cluster(3, 4, 3, 1);
+  for (std::uint32_t id = 4; id <= 5; ++id) {
+    ring::NodeInfo node = cluster.state.map.nodes.back();
+    node.id = NodeId(id);
+    node.zone = "zone-" + std::to_string(id);
+    cluster.state.map.nodes.push_back(node);
+  }
+  Replan(&cluster.state, cluster.headways());
+  const ring::Move& move = cluster.state.map.moves.at(ShardId(4));
+  EXPECT_EQ(move.to.size(), 5U);
+  EXPECT_EQ(move.cause, ring::MoveCause::kBalance);
+}
+
 class ReplacementTest : public PlanTest {
  protected:
   ReplacementTest() {
