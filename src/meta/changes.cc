@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "meta/names.h"
 #include "meta/node_sets.h"
 #include "meta/plan.h"
 #include "wire/id_codec.h"

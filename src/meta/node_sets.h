@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -32,11 +31,6 @@ inline Nodes NodesOf(const std::vector<raft::Member>& members) {
   Nodes nodes;
   for (const raft::Member& member : members) nodes.push_back(member.node);
   return nodes;
-}
-
-/// "node 3"
-inline std::string Name(NodeId node) {
-  return "node " + std::to_string(node.value());
 }
 
 }  // namespace ringfort::meta

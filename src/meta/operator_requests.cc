@@ -7,6 +7,7 @@
 
 #include "meta/changes.h"
 #include "meta/meta_primary.h"
+#include "meta/names.h"
 #include "meta/summary.h"
 #include "wire/map_codec.h"
 #include "wire/status_codec.h"
@@ -120,7 +121,7 @@ void MetaPrimary::RunTransfer(const std::string& who, const proto::TransferPrima
                               const Answer& answer) {
   const ShardId shard(transfer.shard());
   const NodeId to(transfer.to());
-  const std::string name = "shard " + std::to_string(shard.value());
+  const std::string name = ShardName(state_->map, shard);
   if (shard > state_->map.meta_shard()) {
     return answer(Status(Code::kInvalidArgument, name + ": the cluster has shards 0 to " +
                                                      std::to_string(state_->map.shards() - 1) +
@@ -128,19 +129,20 @@ void MetaPrimary::RunTransfer(const std::string& who, const proto::TransferPrima
   }
   const std::vector<NodeId>& place = state_->map.PlaceOf(shard);
   if (std::ranges::find(place, to) == place.end() || state_->map.moves.contains(shard)) {
-    return answer(
-        Status(Code::kConditionFailed, name + " is not on node " + std::to_string(to.value()) +
-                                           ", or moves (ringfortctl shard " +
-                                           std::to_string(shard.value()) + " shows where it is)"));
+    return answer(Status(Code::kConditionFailed,
+                         name + " is not on " + Name(to) + ", or moves (ringfortctl shard " +
+                             ShardWord(state_->map, shard) + " shows where it is)"));
   }
   const ShardNews* news = reports_.Of(shard);
-  const std::vector<NodeId> healthy = news == nullptr
-                                          ? std::vector<NodeId>()
-                                          : reports_.HealthyVoters(*news, doors_.control->Now());
+  if (news == nullptr) {
+    return answer(
+        Status(Code::kUnavailable, "no node says that it leads " + name + " (try again)"));
+  }
+  const std::vector<NodeId> healthy = reports_.HealthyVoters(*news, doors_.control->Now());
   if (std::ranges::find(healthy, to) == healthy.end()) {
-    return answer(Status(Code::kUnavailable, name + " cannot be led by node " +
-                                                 std::to_string(to.value()) +
-                                                 " now: it is down or lags (try again later)"));
+    return answer(Status(Code::kConditionFailed,
+                         name + " cannot be led by " + Name(to) +
+                             " now: it is down or lags (start it, or try again later)"));
   }
   // Preferred from now on, or the next round would take it back.
   State next = *state_;
@@ -149,13 +151,12 @@ void MetaPrimary::RunTransfer(const std::string& who, const proto::TransferPrima
   const auto first = std::ranges::find(order, to);
   std::rotate(order.begin(), first, first + 1);
   if (next.map != state_->map) ++next.map.version;
-  Make(who, std::move(next), {name + " is led by node " + std::to_string(to.value())},
-       [answer](const Status& status) {
-         if (!status.ok()) return answer(status);
-         proto::MetaReply reply;
-         reply.set_ordered(true);
-         answer(std::move(reply));
-       });
+  Make(who, std::move(next), {name + " is led by " + Name(to)}, [answer](const Status& status) {
+    if (!status.ok()) return answer(status);
+    proto::MetaReply reply;
+    reply.set_ordered(true);
+    answer(std::move(reply));
+  });
 }
 
 void MetaPrimary::ListEvents(const proto::GetEvents& request, const Answer& answer) {

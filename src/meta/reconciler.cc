@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "meta/headway.h"
+#include "meta/names.h"
 #include "meta/node_sets.h"
 #include "meta/plan.h"
 #include "raft/quorum.h"
@@ -204,15 +205,10 @@ class Round {
       place = std::move(map.moves.at(shard).to);
       map.moves.erase(shard);
       steps_.moves.erase(shard);
-      if (++count <= kNamesMax) done += (done.empty() ? "" : ", ") + ShardName(shard);
+      if (++count <= kNamesMax) done += (done.empty() ? "" : ", ") + ShardName(map, shard);
     }
     if (count > kNamesMax) done += " and " + std::to_string(count - kNamesMax) + " more";
     if (!done.empty()) Event("moved: " + done);
-  }
-
-  [[nodiscard]] std::string ShardName(ShardId shard) const {
-    return shard == state().map.meta_shard() ? "the meta group"
-                                             : "shard " + std::to_string(shard.value());
   }
 
   // A move fills its new nodes, from the shard's primary.

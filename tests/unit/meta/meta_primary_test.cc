@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "ring/placement.h"
 #include "tests/unit/node/fake_outside.h"
+#include "wire/raft_codec.h"
 #include "wire/status_codec.h"
 
 namespace ringfort::meta {
@@ -136,6 +137,31 @@ class MetaPrimaryTest : public testing::Test {
       replies_.push_back(reply.ok() ? Status::Ok() : reply.status());
     });
   }
+  Status TransferMeta(std::uint32_t to) {
+    proto::MetaRequest request;
+    request.mutable_transfer()->set_shard(first_map_.shards());
+    request.mutable_transfer()->set_to(to);
+    Status answered;
+    meta_->Handle(std::move(request), [&](const Result<proto::MetaReply>& reply) {
+      answered = reply.ok() ? Status::Ok() : reply.status();
+    });
+    return answered;
+  }
+  /// The node leads the meta group, alone of all that may.
+  void Report(std::uint32_t node) {
+    proto::NodeReport report;
+    report.set_term(5);
+    report.set_sequence(1);
+    proto::LedReport* led = report.add_led();
+    led->set_shard(first_map_.shards());
+    led->set_term(5);
+    raft::Members members;
+    for (const NodeId voter : first_map_.meta) {
+      members.voters.push_back({ReplicaId(voter.value()), voter, Incarnation{1, 1}});
+    }
+    wire::EncodeMembers(members, led->mutable_members());
+    meta_->OnReport({NodeId(node), Incarnation{1, 1}, BootNumber(1)}, report);
+  }
   void LeadAgain(std::uint64_t term) {
     meta_->OnLeads(std::nullopt);
     meta_->OnLeads(Term(term));
@@ -207,6 +233,24 @@ TEST_F(MetaPrimaryTest, AnAnswerOfAnEarlierTermChangesNothing) {
   AnswerAll();
   EXPECT_EQ(maps_.back().FindNode(NodeId(1))->weight, 3U) << "read as it was written";
   EXPECT_EQ(maps_.back(), Stored()->map);
+}
+
+// Of what no node has reported so far nobody knows who could lead it.
+TEST_F(MetaPrimaryTest, TransfersSpeakOfTheMetaGroupByItsName) {
+  meta_->OnLeads(Term(5));
+  AnswerAll();
+  loop_.Pass(1s);
+  AnswerAll();
+  EXPECT_EQ(TransferMeta(9).ToString(),
+            Status(Code::kConditionFailed,
+                   "the meta group is not on node 9, or moves (ringfortctl shard meta shows where "
+                   "it is)")
+                .ToString());
+  EXPECT_EQ(TransferMeta(2).code(), Code::kUnavailable);
+  Report(1);
+  const Status down = TransferMeta(2);
+  EXPECT_EQ(down.code(), Code::kConditionFailed);
+  EXPECT_NE(down.message().find("the meta group cannot be led by node 2 now"), std::string::npos);
 }
 
 class LateAnswers : public MetaPrimaryTest, public testing::WithParamInterface<std::uint64_t> {};
