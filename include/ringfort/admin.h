@@ -15,7 +15,7 @@ enum class NodeState : std::uint8_t {
   kJoining,   ///< Made known to the others; holds nothing yet.
   kActive,    ///<
   kDraining,  ///< Is being emptied.
-  kGone,      ///< Holds nothing, and is no member any more.
+  kGone,      ///< Holds nothing, and is no member any more. Its id may join again.
 };
 
 /// Why a shard moves.
@@ -164,6 +164,7 @@ struct NodeStatusView {
 
 // ---- What the primary of the meta group knows: Client::ClusterState.
 
+/// Of a node that is gone only `node` is filled.
 struct NodeSummaryView {
   NodeView node;
   bool alive = false;

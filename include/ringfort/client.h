@@ -224,9 +224,9 @@ class Client {
   Result<NodeStatusView> NodeStatus(std::uint32_t node, const NodeStatusOptions& options = {});
 
   // Asked of the meta group, which any node names; they go on until it answers or the timeout has
-  // passed. Each of them may be repeated safely: to ask for what is so already changes nothing.
-  // After a failed change, Status::effect() says whether it may have been made. kConditionFailed:
-  // refused, with the reason and what would allow it.
+  // passed. Each of them may be repeated safely: to ask for what is so already changes nothing, and
+  // is ok. After a failed change, Status::effect() says whether it may have been made.
+  // kConditionFailed: refused as the cluster is now, with the reason and what would allow it.
 
   /// Nodes, moves and shards as the primary of the meta group sees them.
   Result<ClusterStateView> ClusterState(const CallOptions& options = {});

@@ -23,6 +23,11 @@ Status Wrong(const std::string& what, const std::string& todo) {
   return {Code::kInvalidArgument, what + " (" + todo + ")"};
 }
 
+// Well said, but not as the cluster is now.
+Status Refused(const std::string& what, const std::string& todo) {
+  return {Code::kConditionFailed, what + " (" + todo + ")"};
+}
+
 // As a config's: letters, digits and -_. only.
 bool IsZone(const std::string& zone) {
   return !zone.empty() && zone.size() <= kZoneMax && std::ranges::all_of(zone, [](char c) {
@@ -91,7 +96,7 @@ std::size_t TakersWithout(const State& state, NodeId node) {
 Status CheckLeave(const State& state, NodeId node, bool accepted) {
   const std::size_t takers = TakersWithout(state, node);
   if (takers == 0) {
-    return Wrong(Name(node) + " is the last node that can hold replicas", "add another first");
+    return Refused(Name(node) + " is the last node that can hold replicas", "add another first");
   }
   std::size_t widest = 0;
   for (std::uint32_t shard = 0; shard < state.map.shards(); ++shard) {
@@ -100,11 +105,10 @@ Status CheckLeave(const State& state, NodeId node, bool accepted) {
   if (takers >= std::min<std::size_t>(widest, state.map.replicas) || accepted) {
     return Status::Ok();
   }
-  return {Code::kConditionFailed,
-          "without " + Name(node) + " only " + std::to_string(takers) +
-              " nodes can hold replicas: shards would have fewer copies than the " +
-              std::to_string(state.map.replicas) +
-              " that the cluster wants (add a node first, or say --accept-fewer-copies)"};
+  return Refused("without " + Name(node) + " only " + std::to_string(takers) +
+                     " nodes can hold replicas: shards would have fewer copies than the " +
+                     std::to_string(state.map.replicas) + " that the cluster wants",
+                 "add a node first, or say --accept-fewer-copies");
 }
 
 Result<Change> Leave(const State& state, const proto::ChangeNode& request,
@@ -116,8 +120,8 @@ Result<Change> Leave(const State& state, const proto::ChangeNode& request,
     const NodeId other(request.replacement());
     const NodeInfo* replacement = state.map.FindNode(other);
     if (replacement == nullptr || other == node->id || !TakesReplicas(*replacement)) {
-      return Wrong(Name(other) + " cannot take the place of " + Name(node->id),
-                   "give another node of the cluster that is active");
+      return Refused(Name(other) + " cannot take the place of " + Name(node->id),
+                     "give another node of the cluster that is active");
     }
     Substitute(&next, node->id, other, headways);
   }
@@ -183,20 +187,22 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
 Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
                           const Headways& headways) {
   const NodeInfo* node = state.map.FindNode(NodeId(request.node()));
-  if (node == nullptr || node->state == NodeState::kGone) {
-    return Wrong("the cluster has no " + Name(NodeId(request.node())),
-                 "ringfortctl nodes lists them");
+  if (node == nullptr) {
+    return Refused("the cluster has no " + Name(NodeId(request.node())),
+                   "ringfortctl nodes lists them");
   }
   State next = state;
+  if (node->state == NodeState::kGone) {
+    if (request.kind() == proto::ChangeNode::REMOVE) return Finish(state, std::move(next), "");
+    return Refused(Name(node->id) + " is gone", "its id may join again");
+  }
   NodeInfo* changed = Find(&next, node->id);
   switch (request.kind()) {
     case proto::ChangeNode::DRAIN:
     case proto::ChangeNode::REMOVE:
     case proto::ChangeNode::REPLACE: return Leave(state, request, headways);
     case proto::ChangeNode::UNDRAIN:
-      if (node->state != NodeState::kDraining) {
-        return Wrong(Name(node->id) + " is not being drained", "nothing to take back");
-      }
+      if (node->state != NodeState::kDraining) return Finish(state, std::move(next), "");
       changed->state = NodeState::kActive;
       changed->removing = false;
       Replan(&next, headways);

@@ -23,8 +23,10 @@ struct Change {
 /// that, for an address, zone or weight that is none, and for an id or address in use.
 Result<Change> Join(const State& state, const proto::JoinCluster& request, bool dead);
 
-/// kInvalidArgument for a node that is not there, or not in a state for it; kConditionFailed for
-/// what would leave shards with fewer copies than the cluster wants and was not accepted.
+/// kInvalidArgument for a weight or zone that is none; kConditionFailed for what the cluster is not
+/// in a state for: a node that is not there or is gone, a replacement that takes no replicas, the
+/// last node, and fewer copies than the cluster wants where that was not accepted. Asked again,
+/// also of a node that is gone since, or that was never drained: nothing changes.
 Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
                           const Headways& headways);
 

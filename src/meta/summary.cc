@@ -55,6 +55,7 @@ void FillNode(const ring::NodeInfo& node, const Reports& reports, const Holdings
   out->set_zone(node.zone);
   out->set_weight(node.weight);
   out->set_state(static_cast<proto::NodeState>(node.state));
+  if (node.state == ring::NodeState::kGone) return;  // What was heard of it before is no more.
   out->set_alive(reports.IsAlive(node.id, now));
   const Duration silent = reports.SilentFor(node.id, since, now);
   out->set_silent_ms(Milliseconds(silent));

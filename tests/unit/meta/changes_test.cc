@@ -146,29 +146,52 @@ TEST(ChangesTest, TheLastNodeStays) {
   state.map.nodes[1].state = ring::NodeState::kDraining;
   proto::ChangeNode change = For(3, proto::ChangeNode::REMOVE);
   change.set_accept_fewer_copies(true);
-  EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("last node"), std::string::npos);
+  EXPECT_NE(Refusal(ChangeNode(state, change, Untouched), Code::kConditionFailed).find("last node"),
+            std::string::npos);
 }
 
 TEST(ChangesTest, WhatMakesNoSenseIsRefused) {
   const State state = Three();
-  EXPECT_NE(
-      Refusal(ChangeNode(state, For(9, proto::ChangeNode::DRAIN), Untouched)).find("no node 9"),
-      std::string::npos);
-  EXPECT_NE(Refusal(ChangeNode(state, For(1, proto::ChangeNode::UNDRAIN), Untouched))
-                .find("not being drained"),
-            std::string::npos);
-  proto::ChangeNode change = For(1, proto::ChangeNode::REPLACE);
-  for (const std::uint32_t replacement : {0U, 1U, 9U}) {
-    change.set_replacement(replacement);
-    EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("cannot take the place"),
-              std::string::npos);
-  }
-  change = For(1, proto::ChangeNode::SET_WEIGHT);
+  proto::ChangeNode change = For(1, proto::ChangeNode::SET_WEIGHT);
   change.set_weight(1001);
   EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("weight"), std::string::npos);
   change = For(1, proto::ChangeNode::SET_ZONE);
   change.set_zone("a zone");
   EXPECT_NE(Refusal(ChangeNode(state, change, Untouched)).find("zone"), std::string::npos);
+}
+
+TEST(ChangesTest, WhatTheClusterIsNotInAStateForIsRefused) {
+  State state = Three();
+  const auto refusal = [&](const proto::ChangeNode& change) {
+    return Refusal(ChangeNode(state, change, Untouched), Code::kConditionFailed);
+  };
+  EXPECT_NE(refusal(For(9, proto::ChangeNode::DRAIN)).find("no node 9"), std::string::npos);
+  proto::ChangeNode change = For(1, proto::ChangeNode::REPLACE);
+  for (const std::uint32_t replacement : {0U, 1U, 9U}) {
+    change.set_replacement(replacement);
+    EXPECT_NE(refusal(change).find("cannot take the place"), std::string::npos);
+  }
+  state.map.nodes[2].state = ring::NodeState::kGone;
+  for (const auto kind : {proto::ChangeNode::DRAIN, proto::ChangeNode::UNDRAIN,
+                          proto::ChangeNode::REPLACE, proto::ChangeNode::SET_WEIGHT}) {
+    EXPECT_EQ(refusal(For(3, kind)), "node 3 is gone (its id may join again)");
+  }
+}
+
+// The engine asks again when an answer was lost.
+TEST(ChangesTest, WhatIsSoAlreadyIsNoMistake) {
+  State state = Three(1);
+  const auto expect_no_change = [&](const proto::ChangeNode& change) {
+    const auto again = ChangeNode(state, change, Untouched);
+    ASSERT_TRUE(again.ok()) << again.status().ToString();
+    EXPECT_EQ(again->next, state);
+    EXPECT_EQ(again->event, "");
+  };
+  expect_no_change(For(1, proto::ChangeNode::UNDRAIN));
+  state = ChangeNode(state, For(1, proto::ChangeNode::DRAIN), Untouched)->next;
+  expect_no_change(For(1, proto::ChangeNode::DRAIN));
+  state.map.nodes[0].state = ring::NodeState::kGone;
+  expect_no_change(For(1, proto::ChangeNode::REMOVE));
 }
 
 TEST(ChangesTest, CancelledMovesThatHaveBegunGoBack) {
