@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "meta/names.h"
@@ -17,7 +17,7 @@ using ring::NodeInfo;
 using ring::NodeState;
 
 constexpr std::size_t kZoneMax = 64;
-constexpr std::size_t kAddressMax = 255;
+constexpr std::size_t kHostMax = 253;
 
 Status Wrong(const std::string& what, const std::string& todo) {
   return {Code::kInvalidArgument, what + " (" + todo + ")"};
@@ -28,11 +28,14 @@ Status Refused(const std::string& what, const std::string& todo) {
   return {Code::kConditionFailed, what + " (" + todo + ")"};
 }
 
+bool IsLetterOrDigit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 // As a config's: letters, digits and -_. only.
 bool IsZone(const std::string& zone) {
   return !zone.empty() && zone.size() <= kZoneMax && std::ranges::all_of(zone, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
+    return IsLetterOrDigit(c) || c == '-' || c == '_' || c == '.';
   });
 }
 
@@ -40,13 +43,21 @@ std::string ZoneOf(const std::string& zone, NodeId node) {
   return zone.empty() ? "node-" + std::to_string(node.value()) : zone;
 }
 
-bool IsAddress(const std::string& address) {
+// As a config's; those named at the end nobody can dial.
+bool IsHost(std::string_view host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const std::string_view others = bracketed ? ":.%" : ".-_";
+  const std::string_view name = bracketed ? host.substr(1, host.size() - 2) : host;
+  const auto fits = [&](char c) {
+    return IsLetterOrDigit(c) || others.find(c) != std::string_view::npos;
+  };
+  return !host.empty() && host.size() <= kHostMax && std::ranges::all_of(name, fits) &&
+         host != "0.0.0.0" && host != "[::]";
+}
+
+bool IsAddress(std::string_view address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || address.size() > kAddressMax) return false;
-  const std::string host = address.substr(0, colon);
-  const bool bracketed = host.front() == '[' && host.back() == ']';
-  if (host.find(':') != std::string::npos && !bracketed) return false;
-  if (host == "0.0.0.0" || host == "[::]" || host == "*") return false;  // Nobody can dial these.
+  if (colon == std::string_view::npos || !IsHost(address.substr(0, colon))) return false;
   unsigned port = 0;
   const char* end = address.data() + address.size();
   const auto [parsed, error] = std::from_chars(address.data() + colon + 1, end, port);

@@ -88,6 +88,15 @@ TEST(ChangesTest, WhoMayNotJoinIsToldWhy) {
   EXPECT_NE(Refusal(Join(state, join, false)).find("the address of node 4"), std::string::npos);
   join.set_address("nowhere");
   EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos);
+  for (const std::string host :
+       {"", "\x1b[31mhost", "a\nb", "a b", "::1", "[]", "[a b]", "0.0.0.0", "[::]", "*"}) {
+    join.set_address(host + ":7101");
+    EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos) << host;
+  }
+  for (const std::string host : {"a-b_c.example", "127.0.0.1", "[::1]", "[fe80::1%eth0]"}) {
+    join.set_address(host + ":7101");
+    EXPECT_TRUE(Join(state, join, false).ok()) << host;
+  }
   join.set_address("host-5:0");
   EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos);
   join.set_address("host-5:7101");
