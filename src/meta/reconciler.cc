@@ -95,6 +95,9 @@ class Round {
       return HeadwayOf(before_.map, shard, reports_.Of(shard));
     };
     Replan(&Edit(), headways);
+    for (const auto& [node, silent] : lost_now_) {
+      Event(Name(node) + " was not heard of for " + Seconds(silent) + ": " + Repair(node));
+    }
     Strays anew;
     anew.LookAtAll(state().map, reports_);
     strays_ = anew.shards();
@@ -124,8 +127,7 @@ class Round {
     } else if (const Duration silent = reports_.SilentFor(node.id, since_, now_);
                !node.lost && node.state != NodeState::kJoining && silent > options_.repair_after) {
       edit().lost = true;
-      Event(Name(node.id) + " was not heard of for " + Seconds(silent) +
-            ": its copies are made on other nodes");
+      lost_now_.emplace_back(node.id, silent);
       return true;
     }
     if (node.removing && IsEmpty(node.id, news)) {
@@ -135,6 +137,24 @@ class Round {
       Event(Name(node.id) + " is gone");
     }
     return false;
+  }
+
+  // What the plan makes of the copies of a node that is lost.
+  [[nodiscard]] std::string Repair(NodeId node) const {
+    const ring::ClusterMap& map = state().map;
+    std::size_t held = 0;
+    std::size_t made = 0;
+    for (ShardId shard; shard <= map.meta_shard(); ++shard) {
+      if (!Contains(map.PlaceOf(shard), node)) continue;
+      ++held;
+      if (!Contains(map.TargetOf(shard), node)) ++made;
+    }
+    if (held == 0) return "it held no copies";
+    if (made == held) return "its copies are made on other nodes";
+    const std::string some = std::to_string(made) + " of its " + std::to_string(held) + " copies";
+    return (made == 0 ? "no other node can take its copies"
+                      : some + " are made on other nodes, no other can take the rest") +
+           std::string(" (ringfortctl node add)");
   }
 
   // A node that is gone ends, and nobody hears it any more: so every shard's own log must have
@@ -378,6 +398,8 @@ class Round {
   const MonotonicTime now_;
   const ReconcilerOptions& options_;
   Steps steps_;
+  /// With how long they were silent.
+  std::vector<std::pair<NodeId, Duration>> lost_now_;
   /// By node: moves that fill it or that its primaries feed.
   std::map<NodeId, std::size_t> busy_;
 };

@@ -20,6 +20,11 @@ class ReconcilerTest : public testing::Test {
   static const ring::NodeInfo& Node(const PretendCluster& cluster, NodeId id) {
     return *cluster.state.map.FindNode(id);
   }
+  static void ExpectEvent(const PretendCluster& cluster, const std::string& end) {
+    EXPECT_TRUE(std::ranges::any_of(cluster.events, [&](const std::string& event) {
+      return event.ends_with(end);
+    })) << end;
+  }
   static void ExpectNothingWrong(const PretendCluster& cluster) {
     EXPECT_TRUE(cluster.wrong.empty()) << cluster.wrong.front();
   }
@@ -158,6 +163,7 @@ TEST_F(ReconcilerTest, ADeadNodeIsReplacedOnceItsTimeIsOver) {
   EXPECT_TRUE(cluster.state.map.moves.empty());
   Run(&cluster, std::chrono::seconds(10));
   EXPECT_TRUE(Node(cluster, NodeId(4)).lost);
+  ExpectEvent(cluster, ": its copies are made on other nodes");
   ASSERT_TRUE(cluster.Settle());
   EXPECT_EQ(cluster.ReplicasOn(NodeId(4)), 0U);
   cluster.Start(NodeId(4));
@@ -185,6 +191,7 @@ TEST_F(ReconcilerTest, ADeadNodeKeepsItsPlaceWhereNobodyCanTakeIt) {
   cluster.Kill(NodeId(3));
   Run(&cluster, std::chrono::seconds(60));
   EXPECT_TRUE(Node(cluster, NodeId(3)).lost);
+  ExpectEvent(cluster, ": no other node can take its copies (ringfortctl node add)");
   for (const auto& shard : cluster.shards) EXPECT_EQ(shard.members.voters.size(), 3U);
   ExpectNothingWrong(cluster);
 }
