@@ -237,8 +237,9 @@ class Client {
   /// Ok: the transfer was ordered; the map shows when it is done. The number of shards stands for
   /// the meta group.
   Status TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options = {});
-  /// Those that are kept and newer than number `after`, oldest first; at most `limit` of them, 0 is
-  /// all. An old one leaves when there are too many.
+  /// What was changed, oldest first. `after` 0: the newest `limit` events, to page on from the last
+  /// of them; else the first `limit` that are newer than number `after`. `limit` 0: all that are
+  /// kept, which is the way to begin with the oldest. One leaves when there are a thousand newer.
   Result<std::vector<EventView>> Events(std::uint64_t after = 0, std::uint32_t limit = 0,
                                         const CallOptions& options = {});
 
