@@ -277,7 +277,9 @@ enum class RebalanceAction : std::uint8_t {
   kStart,
   kPause,
   kResume,
-  kCancel,  ///< What has not begun does not begin; what has goes back where that is safe.
+  /// Of the moves for balance: what has not begun does not begin; what has goes back where that is
+  /// safe. Those for other causes go on; NodeChange::kUndrain takes back a drain or a replacement.
+  kCancel,
 };
 
 struct PlannedMoveView {
@@ -290,6 +292,11 @@ struct PlannedMoveView {
   std::uint64_t bytes = 0;
 };
 
+struct MovesOfCauseView {
+  MoveCause cause = MoveCause::kBalance;
+  std::uint32_t moves = 0;
+};
+
 /// What a change moves, or would move.
 struct PlanView {
   /// Of the map after the change; 0: nothing was changed.
@@ -297,6 +304,11 @@ struct PlanView {
   std::vector<PlannedMoveView> moves;
   /// Shards that get another primary without a copy.
   std::uint32_t transfers = 0;
+  /// Moves that were planned before and that the change takes back: all copies are where they were.
+  std::uint32_t taken_back = 0;
+  /// Moves that were planned before and that the change leaves as they were. kCancel takes back
+  /// those of kBalance only.
+  std::vector<MovesOfCauseView> left_alone = {};
 };
 
 /// Who changed what.

@@ -151,6 +151,10 @@ Result<PlanView> ToPlan(const proto::Response& response) {
   PlanView to;
   to.map_version = from.map_version();
   to.transfers = from.transfers();
+  to.taken_back = from.taken_back();
+  for (const proto::MovesOfCause& left : from.left_alone()) {
+    to.left_alone.push_back({ToMoveCause(left.cause()), left.moves()});
+  }
   for (const proto::PlannedMove& move : from.moves()) {
     to.moves.push_back({move.shard(), ToIds(move.from()), ToIds(move.to()),
                         ToMoveCause(move.cause()), move.bytes()});

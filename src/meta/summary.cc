@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "meta/node_sets.h"
 #include "raft/quorum.h"
 #include "wire/id_codec.h"
 
@@ -123,29 +124,60 @@ void FillMove(ShardId shard, const ring::ClusterMap& map, const Progress& progre
   out->set_total_bytes(total);
 }
 
+// What moves data, or takes a move back that would have, hands over no role besides.
+std::uint32_t CountTransfers(const ring::ClusterMap& before, const ring::ClusterMap& after) {
+  std::uint32_t transfers = 0;
+  for (ShardId shard; shard <= after.meta_shard(); ++shard) {
+    const Nodes& place = before.PlaceOf(shard);
+    const Nodes& to = after.TargetOf(shard);
+    const bool copies = !Without(to, place).empty();
+    const NodeId primary = to.front();
+    const bool new_now = primary != place.front() && primary != before.TargetOf(shard).front();
+    if (!copies && new_now) ++transfers;
+  }
+  return transfers;
+}
+
+// What becomes of the moves of before.
+void CompareMoves(const ring::ClusterMap& before, const ring::ClusterMap& after,
+                  proto::Plan* plan) {
+  std::uint32_t taken_back = 0;
+  std::map<ring::MoveCause, std::uint32_t> left_alone;
+  for (const auto& [shard, move] : before.moves) {
+    const Nodes& place = before.PlaceOf(shard);
+    const auto now = after.moves.find(shard);
+    if (now != after.moves.end() && now->second == move) {
+      ++left_alone[move.cause];
+    } else if (!IsSameSet(move.to, place) && IsSameSet(after.TargetOf(shard), place)) {
+      ++taken_back;
+    }
+  }
+  plan->set_taken_back(taken_back);
+  for (const auto& [cause, moves] : left_alone) {
+    proto::MovesOfCause* left = plan->add_left_alone();
+    left->set_cause(static_cast<proto::MoveCause>(cause));
+    left->set_moves(moves);
+  }
+}
+
 }  // namespace
 
 void FillPlan(const State& before, const State& after, const Reports& reports, proto::Plan* plan) {
   if (after.map.version != before.map.version) plan->set_map_version(after.map.version.value());
-  std::uint32_t transfers = 0;
-  for (std::uint32_t i = 0; i <= after.map.shards(); ++i) {
-    const ShardId shard(i);
-    if (before.map.TargetOf(shard).front() != after.map.TargetOf(shard).front()) ++transfers;
-  }
-  plan->set_transfers(transfers);
+  plan->set_transfers(CountTransfers(before.map, after.map));
+  CompareMoves(before.map, after.map, plan);
   for (const auto& [shard, move] : after.map.moves) {
     const auto old = before.map.moves.find(shard);
     if (old != before.map.moves.end() && old->second == move) continue;
+    const Nodes& from = after.map.PlaceOf(shard);
+    if (IsSameSet(from, move.to)) continue;  // It goes back.
     proto::PlannedMove* planned = plan->add_moves();
     planned->set_shard(shard.value());
-    const std::vector<NodeId>& from = after.map.PlaceOf(shard);
     AddNodes(from, planned->mutable_from());
     AddNodes(move.to, planned->mutable_to());
     planned->set_cause(static_cast<proto::MoveCause>(move.cause));
-    const auto added = static_cast<std::uint64_t>(std::ranges::count_if(
-        move.to, [&](NodeId node) { return std::ranges::find(from, node) == from.end(); }));
     const ShardNews* news = reports.Of(shard);
-    planned->set_bytes(news == nullptr ? 0 : news->data_bytes * added);
+    planned->set_bytes(news == nullptr ? 0 : news->data_bytes * Without(move.to, from).size());
   }
 }
 

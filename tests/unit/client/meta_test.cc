@@ -265,10 +265,18 @@ TEST(MetaMessages, APlanAndEventsKeepEveryField) {
   move->set_bytes(77);
   move->set_cause(proto::REPLACE);
   response.mutable_meta()->mutable_plan()->set_transfers(2);
+  response.mutable_meta()->mutable_plan()->set_taken_back(3);
+  proto::MovesOfCause* left = response.mutable_meta()->mutable_plan()->add_left_alone();
+  left->set_cause(proto::DRAIN);
+  left->set_moves(4);
   const Result<PlanView> plan = ToPlan(response);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->map_version, 0u);
   EXPECT_EQ(plan->transfers, 2u);
+  EXPECT_EQ(plan->taken_back, 3u);
+  ASSERT_EQ(plan->left_alone.size(), 1u);
+  EXPECT_EQ(plan->left_alone[0].cause, MoveCause::kDrain);
+  EXPECT_EQ(plan->left_alone[0].moves, 4u);
   ASSERT_EQ(plan->moves.size(), 1u);
   EXPECT_EQ(plan->moves[0].shard, 5u);
   EXPECT_EQ(plan->moves[0].bytes, 77u);
