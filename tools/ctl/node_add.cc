@@ -106,10 +106,11 @@ int RunNodeAdd(const cli::CommandLine& line, Client& client, Terminal& terminal)
   }
   const std::string start = ShellLine(StartWords(line, *id, *map));
   const bool as_json = line.Text("format") == "json";
-  if (!as_json) {
-    terminal.out << "start the node so, on its machine and with an empty directory:\n\n  " << start
-                 << "\n"
-                 << std::endl;
+  // A script that waits sees it too, and before the wait: the node must be started meanwhile.
+  if (!as_json || line.Switch("wait")) {
+    (as_json ? terminal.err : terminal.out)
+        << "start the node so, on its machine and with an empty directory:\n\n  " << start << "\n"
+        << std::endl;
   }
   if (line.Switch("wait")) {
     const Result<std::string> waited =

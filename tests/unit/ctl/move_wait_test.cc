@@ -1,4 +1,4 @@
-// How far moves are: counted from one look to the next.
+// Waits for what was ordered: when they end, and what they say meanwhile.
 #include "tools/ctl/move_wait.h"
 
 #include <gmock/gmock.h>
@@ -7,71 +7,13 @@
 #include <csignal>
 #include <sstream>
 
-#include "tests/unit/ctl/memory_client.h"
-#include "tests/unit/ctl/survey_samples.h"
+#include "tests/unit/ctl/sample_cluster.h"
 
 namespace ringfort::ctl {
 namespace {
 
-using std::chrono::milliseconds;
 using survey::SampleMoves;
-
-PlanView SamplePlan() {
-  PlanView plan;
-  plan.moves = {{1, {1, 2, 3}, {1, 2, 4}, MoveCause::kDrain, 30'000'000},
-                {2, {1, 2, 3}, {1, 2, 4}, MoveCause::kDrain, 60'000'000}};
-  return plan;
-}
-
-TEST(MoveTally, KnowsBytesFromThePlanUntilTheMoveKnowsBetter) {
-  MoveTally tally(SamplePlan());
-  EXPECT_EQ(tally.shards(), 2U);
-  EXPECT_EQ(tally.total_bytes(), 90'000'000U);
-  tally.Update(SampleMoves());
-  EXPECT_EQ(tally.total_bytes(), 100'000'000U) << "the first turned out to be 40 MB";
-  EXPECT_EQ(tally.sent_bytes(), 20'000'000U);
-  EXPECT_EQ(tally.shards_done(), 0U);
-}
-
-TEST(MoveTally, AMoveThatIsNoLongerListedIsDone) {
-  MoveTally tally(SamplePlan());
-  std::vector<MoveView> moves = SampleMoves();
-  tally.Update(moves);
-  moves.erase(moves.begin());
-  tally.Update(moves);
-  EXPECT_EQ(tally.shards_done(), 1U);
-  EXPECT_EQ(tally.sent_bytes(), 40'000'000U);
-  // One that was not planned, and one that comes back.
-  moves = SampleMoves();
-  moves[1].shard = 3;
-  tally.Update(moves);
-  EXPECT_EQ(tally.shards(), 3U);
-  EXPECT_EQ(tally.shards_done(), 1U);
-  tally.Update({});
-  EXPECT_EQ(tally.shards_done(), 3U);
-  EXPECT_EQ(tally.sent_bytes(), tally.total_bytes());
-}
-
-TEST(MoveProgressLine, HasABarShardsBytesRateAndTheTimeLeft) {
-  MoveTally tally(SamplePlan());
-  tally.Update(SampleMoves());
-  EXPECT_EQ(MoveProgressLine(tally, 0, milliseconds(2000)),
-            "[##----------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  10.0 MB/s"
-            "  8.0 s left");
-  EXPECT_EQ(MoveProgressLine(tally, 20'000'000, milliseconds(2000)),
-            "[##----------] 20 %  0 of 2 shards  20.0 MB of 100.0 MB  0 B/s");
-  // Nothing to copy, and nothing at all.
-  std::vector<MoveView> moves = SampleMoves();
-  for (MoveView& move : moves) move.sent_bytes = move.total_bytes = 0;
-  MoveTally empty({});
-  EXPECT_EQ(MoveProgressLine(empty, 0, milliseconds(0)),
-            "[------------] 0 %  0 of 0 shards  0 B of 0 B  0 B/s");
-  empty.Update(moves);
-  moves.pop_back();
-  empty.Update(moves);
-  EXPECT_EQ(MoveProgressLine(empty, 0, milliseconds(10)),
-            "[######------] 50 %  1 of 2 shards  0 B of 0 B  0 B/s");
-}
+using ::testing::HasSubstr;
 
 /// Presses Ctrl-C when a line is told.
 class Impatient : public std::stringbuf {
@@ -79,12 +21,35 @@ class Impatient : public std::stringbuf {
   int sync() override { return ::raise(SIGINT); }
 };
 
-TEST(WaitForMoves, EndsAtAnInterruptInItsOwnWords) {
-  ringfort::testing::ScopedCluster cluster;
-  cluster->map = survey::SampleMap();
-  cluster->states = {survey::SampleState()};
-  cluster->states[0].moves = SampleMoves();
-  cluster->states[0].moves[0].stuck = "node 4 has no room";
+class WaitForMovesTest : public SampleCluster {
+ protected:
+  /// Each look shows the next of `states`.
+  Result<std::string> Wait(const WaitGoal& goal, std::deque<ClusterStateView> states,
+                           std::optional<std::chrono::milliseconds> limit = {},
+                           const PlanView& plan = {}) {
+    cluster_->states = std::move(states);
+    Result<Client> client = Client::Connect({.seeds = {"10.0.0.1:71"}});
+    Terminal terminal{.out = err_, .err = err_};
+    return WaitForMoves(*client, goal, plan, limit, terminal);
+  }
+  static ClusterStateView Moving() {
+    ClusterStateView state = survey::SampleState();
+    state.moves = SampleMoves();
+    return state;
+  }
+  /// Shard 1 has moved, and nothing moves any more.
+  static ClusterStateView Cancelled() {
+    ClusterStateView state = survey::SampleState();
+    state.shards[1].replicas = {4, 1, 2};
+    return state;
+  }
+
+  std::ostringstream err_;
+};
+
+TEST_F(WaitForMovesTest, EndsAtAnInterruptInItsOwnWords) {
+  cluster_->states = {Moving()};
+  cluster_->states[0].moves[0].stuck = "node 4 has no room";
   Result<Client> client = Client::Connect({.seeds = {"10.0.0.1:71"}});
   ASSERT_TRUE(client.ok());
   std::ostringstream out;
@@ -97,6 +62,52 @@ TEST(WaitForMoves, EndsAtAnInterruptInItsOwnWords) {
   EXPECT_EQ(waited.status().message(),
             "interrupted while 2 moves are not done; shard 1 is stuck: node 4 has no room (what "
             "was ordered goes on by itself; ringfortctl top shows it)");
+}
+
+TEST_F(WaitForMovesTest, FailsWhenMovesWereCancelled) {
+  ClusterStateView going_back = Moving();
+  going_back.shards[1].replicas = {1, 2, 4};
+  going_back.moves.erase(going_back.moves.begin());
+  going_back.moves[0].to = {1, 2, 3};
+  const Status failed = Wait(NothingMoves(), {Moving(), going_back, Cancelled()}).status();
+  EXPECT_EQ(failed.code(), Code::kConditionFailed);
+  EXPECT_EQ(failed.message(),
+            "cancelled: 1 of 2 shards moved (ringfortctl events shows who did it)");
+  // To wait for a cancel is another thing: what goes back shall.
+  PlanView cancel;
+  cancel.moves = {{2, {1, 2, 3}, {1, 2, 3}, MoveCause::kBalance, 0}};
+  EXPECT_TRUE(Wait(NothingMoves(), {going_back, Cancelled()}, {}, cancel).ok());
+}
+
+TEST_F(WaitForMovesTest, AMoveWithAnotherAimCountsOnceItIsThere) {
+  ClusterStateView planned_anew = Moving();
+  for (MoveView& move : planned_anew.moves) move.to = {1, 2, 5};
+  ClusterStateView done = survey::SampleState();
+  for (ShardSummaryView& shard : done.shards) shard.replicas = {1, 2, 5};
+  EXPECT_TRUE(Wait(NothingMoves(), {Moving(), planned_anew, done}).ok());
+}
+
+TEST_F(WaitForMovesTest, EndsWhenTheNodeTakesReplicasAgain) {
+  ClusterStateView draining = Moving();
+  draining.nodes[2].node.state = NodeState::kDraining;
+  draining.nodes[2].replicas_planned = 0;
+  for (const auto& [goal, what] :
+       {std::pair(Emptied(3), "drained"), std::pair(Gone(3), "removed")}) {
+    const Status failed = Wait(goal, {draining, survey::SampleState()}).status();
+    EXPECT_EQ(failed.code(), Code::kConditionFailed);
+    EXPECT_EQ(failed.message(),
+              std::string("node 3 is no longer being ") + what + " (ringfortctl events)");
+  }
+}
+
+TEST_F(WaitForMovesTest, SaysAfterASecondWhatItWaitsForWhereNothingMoves) {
+  const auto limit = std::chrono::milliseconds(1500);
+  EXPECT_FALSE(Wait(Settled(9), {survey::SampleState()}, limit).ok());
+  EXPECT_EQ(err_.str(), "node 9 has not joined yet (start it)\n");
+  err_.str("");
+  const Status failed = Wait(NothingMoves(), {}, limit).status();
+  EXPECT_EQ(err_.str(), "the meta group does not answer (ringfortctl doctor says why)\n");
+  EXPECT_THAT(failed.message(), HasSubstr("after 1500 ms the meta group does not answer: "));
 }
 
 TEST(WaitGoal, ADeadNodeNeedNotSayItselfThatItIsEmpty) {

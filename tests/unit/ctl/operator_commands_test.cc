@@ -31,6 +31,7 @@ class OperatorCommands : public SampleCluster {
     state.nodes[2].replicas_planned = 0;
     if (done) {
       state.nodes[2].replicas = 0;
+      for (ShardSummaryView& shard : state.shards) shard.replicas = {1, 2, 4};
     } else {
       state.moves = survey::SampleMoves();
     }
@@ -172,6 +173,7 @@ TEST_F(OperatorCommands, AWaitLooksAtNoStateFromBeforeTheChange) {
   cluster_->plan.map_version = 6;
   ClusterStateView after = survey::SampleState();
   after.map_version = 6;
+  for (ShardSummaryView& shard : after.shards) shard.replicas = {1, 2, 4};
   cluster_->states = {survey::SampleState(), after};  // In the first nothing moves yet.
   EXPECT_EQ(Ctl({"rebalance", "--wait"}).code, 0);
   EXPECT_EQ(cluster_->states.size(), 1U);
@@ -263,6 +265,7 @@ TEST_F(OperatorCommands, NodeAddWaitsUntilTheNodeHasItsShare) {
   ClusterStateView full = filling;
   full.moves.clear();
   full.nodes[3].replicas = 3;
+  for (ShardSummaryView& shard : full.shards) shard.replicas = {1, 2, 4};
   cluster_->states = {survey::SampleState(), joined, idle, filling, full};
   const Outcome outcome = Ctl({"node", "add", "--listen=h:1", "--data_dir=d", "--wait"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -271,6 +274,10 @@ TEST_F(OperatorCommands, NodeAddWaitsUntilTheNodeHasItsShare) {
   cluster_->states = {survey::SampleState()};
   EXPECT_THAT(Ctl({"node", "add", "--listen=h:1", "--data_dir=d", "--wait", "--timeout=1ms"}).err,
               HasSubstr("after 1 ms node 4 has not joined yet (start it)"));
+  EXPECT_THAT(Ctl({"node", "add", "--listen=h:1", "--data_dir=d", "--wait", "--timeout=1ms",
+                   "--format=json"})
+                  .err,
+              HasSubstr("\n\n  ringfortd --join="));
 }
 
 }  // namespace
