@@ -15,9 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Requests on their way while the key space is written.
-constexpr std::uint64_t kLoadOutstanding = 512;
-
 std::string KeyName(std::uint64_t number) {
   return "bench/" + std::to_string(number);
 }
@@ -136,6 +133,7 @@ void LoadResult::Add(const LoadResult& other) {
 
 Status LoadKeys(Client& client, const LoadOptions& options) {
   const std::string value = RandomValue(options.value_bytes, options.seed);
+  const std::uint64_t outstanding = LoadOutstanding(options.value_bytes);
   std::mutex mutex;
   std::condition_variable answered;
   std::uint64_t in_flight = 0;
@@ -143,7 +141,7 @@ Status LoadKeys(Client& client, const LoadOptions& options) {
   for (std::uint64_t key = 0; key < options.keys; ++key) {
     {
       std::unique_lock lock(mutex);
-      answered.wait(lock, [&] { return in_flight < kLoadOutstanding; });
+      answered.wait(lock, [&] { return in_flight < outstanding; });
       if (!first_error.ok()) break;
       ++in_flight;
     }

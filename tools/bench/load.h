@@ -2,7 +2,9 @@
 // measures.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -37,6 +39,14 @@ struct LoadResult {
 
   void Add(const LoadResult& other);
 };
+
+/// How many values of that size LoadKeys has on their way. What a cluster takes at once is bounded
+/// by bytes too.
+constexpr std::uint64_t LoadOutstanding(std::size_t value_bytes) {
+  constexpr std::uint64_t kMost = 512;
+  constexpr std::uint64_t kMostBytes = std::uint64_t{4} << 20;
+  return std::clamp<std::uint64_t>(kMostBytes / std::max<std::uint64_t>(value_bytes, 1), 1, kMost);
+}
 
 /// Writes every key once, many at a time. The first error ends it.
 Status LoadKeys(Client& client, const LoadOptions& options);
