@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "ringfort/admin.h"
@@ -26,12 +27,20 @@ Status CheckAddress(const std::string& address) {
                                       "address at which the others reach the node)"};
 }
 
-/// The id that was given, or the first that is higher than all.
+bool IsKnown(std::uint32_t id, const ClusterView& map) {
+  return std::any_of(map.nodes.begin(), map.nodes.end(),
+                     [id](const NodeView& node) { return node.id == id; });
+}
+
+/// The id that was given, or one above all: an id that was never used is no node that was gone.
 Result<std::uint32_t> IdOf(const cli::CommandLine& line, const ClusterView& map) {
   if (!line.words().empty()) return NodeWord(line.words()[0]);
   std::uint32_t highest = 0;
   for (const NodeView& node : map.nodes) highest = std::max(highest, node.id);
-  return highest + 1;
+  if (highest < std::numeric_limits<std::uint32_t>::max()) return highest + 1;
+  std::uint32_t free = 1;
+  while (IsKnown(free, map)) ++free;
+  return free;
 }
 
 /// Neither the id nor the address is another node's. To ask again for the same node is fine.
@@ -96,6 +105,11 @@ int RunNodeAdd(const cli::CommandLine& line, Client& client, Terminal& terminal)
   }
   if (Status wrong = CheckAddress(address); !wrong.ok()) {
     return cli::Fail(terminal.err, "node add", wrong);
+  }
+  if (line.Has("zone")) {
+    if (Status wrong = CheckZone(line.Text("zone")); !wrong.ok()) {
+      return cli::Fail(terminal.err, "node add", wrong);
+    }
   }
   const Result<ClusterView> map = client.Map();
   if (!map.ok()) return cli::Fail(terminal.err, "node add", map.status());

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <optional>
+#include <string_view>
 
 #include "tools/cli/command_line.h"
 #include "tools/cli/errors.h"
@@ -9,23 +10,37 @@
 namespace ringfort::ctl {
 namespace {
 
-Result<std::uint32_t> FromOne(const std::string& what, const std::string& word) {
-  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+Result<std::uint32_t> FromOne(const std::string& what, const std::string& word, std::uint32_t most,
+                              const std::string& what_to_do) {
   const std::optional<std::uint64_t> number = cli::ParseNumber(word);
-  if (number && *number >= 1 && *number <= kMost) return static_cast<std::uint32_t>(*number);
-  return Status(Code::kInvalidArgument,
-                what + " '" + cli::Printable(word) + "' is no whole number from 1 to " +
-                    std::to_string(kMost) + " (ringfortctl nodes shows which there are)");
+  if (number && *number >= 1 && *number <= most) return static_cast<std::uint32_t>(*number);
+  return Status(Code::kInvalidArgument, what + " '" + cli::Printable(word) +
+                                            "' is no whole number from 1 to " +
+                                            std::to_string(most) + " (" + what_to_do + ")");
 }
 
 }  // namespace
 
 Result<std::uint32_t> NodeWord(const std::string& word) {
-  return FromOne("node", word);
+  return FromOne("node", word, std::numeric_limits<std::uint32_t>::max(),
+                 "ringfortctl nodes shows which there are");
 }
 
 Result<std::uint32_t> WeightWord(const std::string& word) {
-  return FromOne("weight", word);
+  return FromOne("weight", word, kWeightMax, "a node of weight 2 holds twice what one of 1 holds");
+}
+
+Status CheckZone(const std::string& zone) {
+  constexpr std::size_t kZoneMax = 64;
+  constexpr std::string_view kOfZones =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  if (!zone.empty() && zone.size() <= kZoneMax &&
+      zone.find_first_not_of(kOfZones) == std::string::npos) {
+    return {};
+  }
+  return {Code::kInvalidArgument, "zone '" + cli::Printable(zone) +
+                                      "' is no name of a zone (give 1 to 64 of letters, digits, "
+                                      "- _ and .)"};
 }
 
 Result<std::uint32_t> ShardWord(const std::string& word, std::uint32_t shard_count) {

@@ -7,6 +7,7 @@
 #include "tools/ctl/events.h"
 #include "tools/ctl/node_add.h"
 #include "tools/ctl/node_change.h"
+#include "tools/ctl/node_words.h"
 #include "tools/ctl/nodes.h"
 #include "tools/ctl/ordered_change.h"
 #include "tools/ctl/rebalance.h"
@@ -59,7 +60,7 @@ std::vector<CtlCommand> NodeCommands() {
        .kind = FlagKind::kNumber,
        .help = "its share against the others'",
        .min = 1,
-       .max = UINT32_MAX}};
+       .max = kWeightMax}};
   return {
       {{.name = "nodes", .summary = "Lists the nodes: state, replicas, primaries, data, load."},
        RunNodes},

@@ -89,7 +89,7 @@ TEST_F(OperatorCommands, WrongWordsAreRefusedWithoutAskingTheCluster) {
                                                 {"node", "drain"},
                                                 {"node", "replace", "3"},
                                                 {"node", "set-weight", "3", "0"},
-                                                {"node", "set-weight", "3", "4294967296"},
+                                                {"node", "set-weight", "3", "1001"},
                                                 {"node", "drain", "3", "--accept-everything"},
                                                 {"node"},
                                                 {"node", "drian", "3"},
@@ -237,6 +237,8 @@ TEST_F(OperatorCommands, NodeAddRefusesWhatCannotJoin) {
   EXPECT_EQ(Ctl({"node", "add", "--listen=h:0", "--data_dir=d"}).code, 2);
   EXPECT_EQ(Ctl({"node", "add", "--listen=:7", "--data_dir=d"}).code, 2);
   EXPECT_EQ(Ctl({"node", "add", "0", "--listen=h:1", "--data_dir=d"}).code, 2);
+  EXPECT_EQ(Ctl({"node", "add", "--listen=h:1", "--data_dir=d", "--zone=a/b"}).code, 2);
+  EXPECT_EQ(Ctl({"node", "add", "--listen=h:1", "--data_dir=d", "--weight=1001"}).code, 2);
   const Outcome taken = Ctl({"node", "add", "2", "--listen=h:1", "--data_dir=d"});
   EXPECT_EQ(taken.code, 1);
   EXPECT_THAT(taken.err, HasSubstr("node 2 is a member already, at 10.0.0.2:71"));
@@ -247,6 +249,11 @@ TEST_F(OperatorCommands, NodeAddRefusesWhatCannotJoin) {
   const Outcome again = Ctl({"node", "add", "2", "--listen=h:1", "--data_dir=d"});
   EXPECT_EQ(again.code, 0);
   EXPECT_THAT(again.out, Not(HasSubstr("10.0.0.2:71")));
+}
+
+TEST_F(OperatorCommands, NodeAddTakesAFreeIdWhereTheHighestIsTaken) {
+  cluster_->map.nodes.push_back({UINT32_MAX, "h:2", "d", 1});
+  EXPECT_THAT(Ctl({"node", "add", "--listen=h:1", "--data_dir=d"}).out, HasSubstr(" --node=4 "));
 }
 
 TEST_F(OperatorCommands, NodeAddWaitsUntilTheNodeHasItsShare) {
