@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "tools/cli/numbers.h"
+#include "tools/survey/survey.h"
 
 namespace ringfort::ctl {
 
@@ -59,12 +60,26 @@ std::string IdsText(const NodeIds& nodes) {
   return text;
 }
 
+std::string NodeNames(const NodeIds& nodes) {
+  std::vector<std::string> names;
+  for (const std::uint32_t node : nodes) names.push_back(std::to_string(node));
+  return (nodes.size() == 1 ? "node " : "nodes ") + survey::SomeOf(names);
+}
+
+std::string ShardNames(const std::vector<std::string>& shards) {
+  return (shards.size() == 1 ? "shard " : "shards ") + survey::SomeOf(shards);
+}
+
 std::string WayText(const NodeIds& from, const NodeIds& to) {
   return IdsText(from) + " -> " + IdsText(to);
 }
 
-std::string CauseText(MoveCause cause, const NodeIds& from, const NodeIds& to) {
-  const NodeIds leaving = Without(from, to);
+std::string CauseText(MoveCause cause, const NodeIds& from, const NodeIds& to,
+                      const NodeIds& emptied) {
+  NodeIds leaving = Without(from, to);
+  if (cause == MoveCause::kDrain || cause == MoveCause::kReplace) {
+    std::erase_if(leaving, [&](std::uint32_t node) { return !Contains(emptied, node); });
+  }
   const std::string nodes = (leaving.size() == 1 ? "node " : "nodes ") + IdsText(leaving) +
                             (leaving.size() == 1 ? " is" : " are");
   switch (cause) {
@@ -102,6 +117,14 @@ NodeIds Without(const NodeIds& a, const NodeIds& b) {
 
 bool Contains(const NodeIds& nodes, std::uint32_t node) {
   return std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+NodeIds DrainingIn(const ClusterView& map) {
+  NodeIds nodes;
+  for (const NodeView& node : map.nodes) {
+    if (node.state == NodeState::kDraining) nodes.push_back(node.id);
+  }
+  return nodes;
 }
 
 const NodeSummaryView* FindNode(const ClusterStateView& state, std::uint32_t node) {

@@ -25,10 +25,15 @@ std::string RoomName(DiskRoom room);
 std::string ShardName(std::uint32_t shard, std::uint32_t shard_count);
 /// "1 2 3"; "none"
 std::string IdsText(const NodeIds& nodes);
+/// "node 3", "nodes 1, 2, 3"
+std::string NodeNames(const NodeIds& nodes);
+/// "shard 3", "shards 3, 4 and 12 more"
+std::string ShardNames(const std::vector<std::string>& shards);
 /// "1 2 3 -> 2 3 4"
 std::string WayText(const NodeIds& from, const NodeIds& to);
-/// Why it moves, naming nodes: "node 3 is drained".
-std::string CauseText(MoveCause cause, const NodeIds& from, const NodeIds& to);
+/// Why it moves, naming nodes: "node 3 is drained". `emptied`: those that are; more may leave.
+std::string CauseText(MoveCause cause, const NodeIds& from, const NodeIds& to,
+                      const NodeIds& emptied);
 /// Of one processor: "12.3 %".
 std::string LoadText(std::chrono::nanoseconds load_per_second);
 /// "3 shards", "1 shard"
@@ -39,6 +44,8 @@ std::string TimeText(std::chrono::system_clock::time_point at);
 /// Those of `a` that are not in `b`.
 NodeIds Without(const NodeIds& a, const NodeIds& b);
 bool Contains(const NodeIds& nodes, std::uint32_t node);
+/// Those of the map that are being emptied.
+NodeIds DrainingIn(const ClusterView& map);
 /// Null when there is none.
 const NodeSummaryView* FindNode(const ClusterStateView& state, std::uint32_t node);
 

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
+#include "tools/ctl/move_findings.h"
+#include "tools/ctl/repair_text.h"
+#include "tools/ctl/replica_findings.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -20,11 +23,6 @@ constexpr milliseconds kClockTolerance{1000};
 
 std::string NodeName(std::uint32_t node) {
   return "node " + std::to_string(node);
-}
-
-/// "shard 3", "shards 3, 4 and 12 more"
-std::string ShardNames(const std::vector<std::string>& shards) {
-  return (shards.size() == 1 ? "shard " : "shards ") + SomeOf(shards);
 }
 
 /// Who votes in a shard, and how many of them could agree now.
@@ -41,20 +39,16 @@ class Diagnosis {
       : survey_(evidence.survey),
         state_(evidence.state.ok() ? &evidence.state.value() : nullptr),
         known_map_version_(evidence.known_map_version) {
-    if (state_ == nullptr) {
-      Add(Severity::kCritical, "the meta group does not answer", evidence.state.status().message(),
-          "start its nodes; until then data is served, and nothing moves or is repaired");
-    }
+    if (state_ == nullptr) NoMetaGroup(evidence.state.status().message());
   }
 
   std::vector<Finding> Take() {
     Nodes();
     Shards();
-    Replicas();
-    Zones();
+    AddAll(ReplicaFindings(survey_));
     Versions();
     if (state_ != nullptr) {
-      Moves();
+      AddAll(MoveFindings(*state_));
       Members();
       Lags();
     }
@@ -66,6 +60,30 @@ class Diagnosis {
  private:
   void Add(Severity severity, std::string what, std::string why, std::string what_to_do) {
     findings_.push_back({severity, std::move(what), std::move(why), std::move(what_to_do)});
+  }
+
+  void AddAll(std::vector<Finding> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(findings_));
+  }
+
+  /// Its members are named by what the nodes say of themselves; of those that are down nobody knows
+  /// who is one.
+  void NoMetaGroup(const std::string& why) {
+    NodeIds members;
+    NodeIds down;
+    for (const survey::NodeReport& report : survey_.nodes) {
+      if (report.node.state == NodeState::kGone) continue;
+      if (!report.status) down.push_back(report.node.id);
+      if (report.status && report.status->meta_replica) members.push_back(report.node.id);
+    }
+    std::string who = why;
+    if (!members.empty()) who += "; of its members " + NodeNames(members) + " answered";
+    if (!down.empty()) who += "; the others are among " + NodeNames(down) + ", down";
+    const std::string what_to_do =
+        down.empty() ? "look at the logs of " + NodeNames(members) + ": ringfortctl shard meta"
+                     : "start " + NodeNames(down);
+    Add(Severity::kCritical, "the meta group does not answer", who,
+        what_to_do + "; until then nothing moves or is repaired");
   }
 
   const NodeSummaryView* Summary(std::uint32_t node) const {
@@ -104,16 +122,17 @@ class Diagnosis {
     std::string repair;
     if (summary != nullptr && summary->alive) {
       repair = "; the other nodes reach it, so look at the network from here";
-    } else if (summary != nullptr && summary->replicas_planned > 0) {
-      repair = summary->repair_in.count() > 0
-                   ? "; its " + Plural(summary->replicas_planned, "replica") +
-                         " are rebuilt on others in " + cli::DurationText(summary->repair_in)
-                   : "; " + Plural(summary->replicas_planned, "replica") +
-                         " of it wait for a place on others";
+    } else if (summary != nullptr) {
+      repair = RepairText(*state_, *summary);
+      if (!repair.empty()) repair.insert(0, "; ");
     }
+    // To remove it needs the meta group.
+    const std::string remove =
+        state_ == nullptr
+            ? ""
+            : "; if it is lost for good: ringfortctl node remove " + std::to_string(report.node.id);
     Add(Severity::kWarning, NodeName(report.node.id) + " is down", report.down_reason + repair,
-        "start it; if it is lost for good: ringfortctl node remove " +
-            std::to_string(report.node.id));
+        "start it" + remove);
   }
 
   /// By the newest report of a shard's primary, else by what the nodes say of themselves.
@@ -133,11 +152,15 @@ class Diagnosis {
     std::vector<std::string> no_majority;
     std::vector<std::string> no_primary;
     std::vector<std::string> on_the_edge;
+    std::map<std::size_t, std::vector<std::string>> few_copies;  // By how many there are.
     const auto sort = [&](const std::string& name, const Votes& votes, bool has_primary) {
       if (votes.healthy < votes.majority()) {
         no_majority.push_back(name);
       } else if (!has_primary) {
         no_primary.push_back(name);
+      } else if (votes.healthy == votes.majority() && votes.healthy == votes.voters &&
+                 votes.voters < Wanted(votes)) {
+        few_copies[votes.voters].push_back(name);
       } else if (votes.healthy == votes.majority() && votes.healthy < Wanted(votes)) {
         on_the_edge.push_back(name);
       }
@@ -161,6 +184,7 @@ class Diagnosis {
           "a majority is up and has not elected one",
           "wait a second; if it stays, look at the logs of its nodes: ringfortctl shard SHARD");
     }
+    for (const auto& [copies, names] : few_copies) FewCopies(copies, names);
     if (!on_the_edge.empty()) {
       Add(Severity::kWarning,
           ShardNames(on_the_edge) + (on_the_edge.size() == 1 ? " is" : " are") +
@@ -170,68 +194,27 @@ class Diagnosis {
     }
   }
 
+  /// Of shards whose copies are all well, and too few.
+  void FewCopies(std::size_t copies, const std::vector<std::string>& shards) {
+    Add(Severity::kWarning,
+        ShardNames(shards) + (shards.size() == 1 ? " has only " : " have only ") +
+            (copies == 1 ? "1 copy" : std::to_string(copies) + " copies"),
+        "the cluster wants " + std::to_string(state_->replicas) +
+            ", and one failure stops the shard",
+        ActiveNodes() < state_->replicas ? "ringfortctl node add"
+                                         : "ringfortctl top shows whether more are being made; "
+                                           "ringfortctl rebalance plans them");
+  }
+
+  std::size_t ActiveNodes() const {
+    return static_cast<std::size_t>(
+        std::count_if(state_->nodes.begin(), state_->nodes.end(),
+                      [](const auto& node) { return node.node.state == NodeState::kActive; }));
+  }
+
   /// How many healthy voters there should be.
   std::size_t Wanted(const Votes& votes) const {
     return state_ == nullptr ? votes.voters : std::max<std::size_t>(votes.voters, state_->replicas);
-  }
-
-  void Replicas() {
-    for (const survey::NodeReport& report : survey_.nodes) {
-      if (!report.status) continue;
-      std::vector<std::string> unsure;
-      for (const ReplicaView& replica : report.status->replicas) {
-        if (replica.unsure) unsure.push_back(NameOf(replica.shard));
-      }
-      if (!unsure.empty()) {
-        Add(Severity::kWarning,
-            NodeName(report.node.id) + " is unsure of its replica of " + ShardNames(unsure),
-            "its log may lack what it acknowledged before a crash, so it does not vote there",
-            "wait until it has caught up; that needs a primary of the shard");
-      }
-      for (const CounterView& counter : report.status->counters) {
-        if (counter.name != "replicas_set_aside" || counter.value == 0) continue;
-        Add(Severity::kWarning,
-            NodeName(report.node.id) + " has set aside " + Plural(counter.value, "replica"),
-            "their files were damaged; they are built anew from the other replicas",
-            "look at its log and its disk; replace the disk if it goes on");
-      }
-    }
-  }
-
-  std::string NameOf(std::uint32_t shard) const {
-    return ShardName(shard, static_cast<std::uint32_t>(survey_.map.shards.size()));
-  }
-
-  void Zones() {
-    std::map<std::uint32_t, std::string> zone_of;
-    std::set<std::string> open;  // Zones that can take replicas.
-    for (const NodeView& node : survey_.map.nodes) {
-      const std::string zone = node.zone.empty() ? NodeName(node.id) : "zone " + node.zone;
-      zone_of[node.id] = zone;
-      if (node.state == NodeState::kActive && IsUp(node.id)) open.insert(zone);
-    }
-    std::vector<std::string> crowded;
-    for (std::uint32_t id = 0; id < survey_.map.shards.size(); ++id) {
-      const ShardView& shard = survey_.map.shards[id];
-      const NodeIds& replicas = shard.moving_to.empty() ? shard.replicas : shard.moving_to;
-      std::set<std::string> used;
-      for (const std::uint32_t node : replicas) used.insert(zone_of[node]);
-      const bool another_has_room = std::any_of(
-          open.begin(), open.end(), [&](const auto& zone) { return !used.contains(zone); });
-      if (used.size() < replicas.size() && another_has_room) crowded.push_back(NameOf(id));
-    }
-    if (crowded.empty()) return;
-    Add(Severity::kWarning,
-        ShardNames(crowded) + (crowded.size() == 1 ? " has" : " have") +
-            " two replicas in one zone",
-        "a failure of that zone takes both, and another zone has none",
-        "ringfortctl rebalance spreads them");
-  }
-
-  bool IsUp(std::uint32_t node) const {
-    return std::any_of(survey_.nodes.begin(), survey_.nodes.end(), [node](const auto& report) {
-      return report.node.id == node && report.status.has_value();
-    });
   }
 
   void Versions() {
@@ -249,41 +232,15 @@ class Diagnosis {
         "finish the upgrade: restart the others with the newest, one at a time");
   }
 
-  void Moves() {
-    std::map<std::string, std::vector<std::string>> stuck;  // By reason.
-    std::uint64_t left_bytes = 0;
-    std::size_t waiting = 0;
-    for (const MoveView& move : state_->moves) {
-      if (!move.stuck.empty()) {
-        stuck[move.stuck].push_back(ShardName(move.shard, state_->shard_count));
-      }
-      if (!move.begun) ++waiting;
-      left_bytes += move.total_bytes - std::min(move.total_bytes, move.sent_bytes);
-    }
-    for (const auto& [reason, shards] : stuck) {
-      Add(Severity::kWarning, "the move of " + ShardNames(shards) + " is stuck", reason,
-          "ringfortctl shard SHARD shows it; ringfortctl rebalance --cancel gives it up");
-    }
-    if (state_->paused && waiting > 0) {
-      Add(Severity::kWarning, "moves are paused and " + cli::CountText(waiting) + " wait",
-          "somebody has paused them: ringfortctl events", "ringfortctl rebalance --resume");
-    } else if (!state_->moves.empty() && stuck.empty()) {
-      Add(Severity::kNote, Plural(state_->moves.size(), "shard") + " on the move",
-          cli::BytesText(left_bytes) + " are left to copy", "ringfortctl top shows them");
-    }
-  }
-
   void Members() {
-    std::size_t active = 0;
     for (const NodeSummaryView& node : state_->nodes) {
-      if (node.node.state == NodeState::kActive) ++active;
       if (node.node.state != NodeState::kDraining) continue;
       if (node.replicas == 0 && node.replicas_planned == 0) {
         Add(Severity::kNote, NodeName(node.node.id) + " is drained", "it holds nothing",
             "ringfortctl node remove or node undrain " + std::to_string(node.node.id));
       }
     }
-    if (active < state_->replicas) {
+    if (const std::size_t active = ActiveNodes(); active < state_->replicas) {
       Add(Severity::kWarning, "fewer nodes than replicas",
           std::to_string(active) + " active nodes for " + std::to_string(state_->replicas) +
               " replicas of each shard",

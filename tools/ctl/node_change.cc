@@ -50,6 +50,11 @@ Result<NodeChange> ReadChange(const cli::CommandLine& line, NodeChange::Kind kin
   return change;
 }
 
+bool Empties(NodeChange::Kind kind) {
+  return kind == NodeChange::Kind::kDrain || kind == NodeChange::Kind::kRemove ||
+         kind == NodeChange::Kind::kReplace;
+}
+
 WaitGoal GoalOf(const NodeChange& change) {
   switch (change.kind) {
     case NodeChange::Kind::kDrain: return Emptied(change.node);
@@ -68,9 +73,11 @@ int RunNodeChange(const cli::CommandLine& line, Client& client, Terminal& termin
   const std::string what = WhatOf(line);
   const Result<NodeChange> change = ReadChange(line, made.kind);
   if (!change.ok()) return cli::Fail(terminal.err, what, change.status());
-  return FinishChange(line, client, terminal, what,
-                      "node " + std::to_string(change->node) + " " + made.done,
-                      client.ChangeNode(*change), GoalOf(*change));
+  OrderedChange ordered = {.what = what,
+                           .done = "node " + std::to_string(change->node) + " " + made.done,
+                           .goal = GoalOf(*change)};
+  if (Empties(made.kind)) ordered.emptied = {change->node};
+  return FinishChange(line, client, terminal, ordered, client.ChangeNode(*change));
 }
 
 }  // namespace ringfort::ctl

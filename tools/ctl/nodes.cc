@@ -6,6 +6,7 @@
 #include "tools/cli/errors.h"
 #include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
+#include "tools/ctl/repair_text.h"
 #include "tools/ctl/text_table.h"
 
 namespace ringfort::ctl {
@@ -18,15 +19,11 @@ std::string NowAndPlanned(std::uint32_t now, std::uint32_t planned) {
 }
 
 /// What is to be said of a node beyond its row; empty when all is well.
-std::string NoteOn(const NodeSummaryView& node) {
+std::string NoteOn(const ClusterStateView& state, const NodeSummaryView& node) {
   if (node.node.state == NodeState::kGone) return "";
   if (!node.alive) {
-    std::string note = "silent for " + cli::DurationText(node.silent);
-    if (node.replicas_planned == 0) return note;
-    return note + (node.repair_in.count() > 0
-                       ? "; its replicas are rebuilt on others in " +
-                             cli::DurationText(node.repair_in) + " unless it comes back"
-                       : "; its replicas are being rebuilt on others");
+    const std::string repair = RepairText(state, node);
+    return "silent for " + cli::DurationText(node.silent) + (repair.empty() ? "" : "; " + repair);
   }
   if (node.leaving) return "it is being stopped";
   if (node.disk_room != DiskRoom::kEnough) {
@@ -46,9 +43,10 @@ void PrintNodes(const ClusterStateView& state, std::ostream& out) {
                NowAndPlanned(node.primaries, node.primaries_planned),
                cli::BytesText(node.data_bytes), cli::BytesText(node.disk_free_bytes),
                LoadText(node.load)});
-    if (const std::string note = NoteOn(node); !note.empty()) table.AddNote(note);
+    if (const std::string note = NoteOn(state, node); !note.empty()) table.AddNote(note);
   }
   table.Print(out);
+  if (state.paused) out << "moves are paused: none begins (ringfortctl rebalance --resume)\n";
 }
 
 }  // namespace
@@ -57,7 +55,7 @@ int RunNodes(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const Result<ClusterStateView> state = client.ClusterState();
   if (!state.ok()) return cli::Fail(terminal.err, "nodes", state.status());
   if (line.Text("format") == "json") {
-    Json json = {{"nodes", Json::array()}};
+    Json json = {{"nodes", Json::array()}, {"paused", state->paused}};
     for (const NodeSummaryView& node : state->nodes) json["nodes"].push_back(NodeSummaryJson(node));
     terminal.out << Dumped(json);
   } else {

@@ -5,6 +5,17 @@
 #include "tools/ctl/plan_output.h"
 
 namespace ringfort::ctl {
+namespace {
+
+/// To be said of a plan whose moves may not begin.
+std::string PausedText(Client& client, const PlanView& plan) {
+  if (plan.moves.empty()) return "";
+  const Result<ClusterStateView> state = client.ClusterState();
+  return state.ok() && state->paused ? ", but moves are paused (ringfortctl rebalance --resume)"
+                                     : "";
+}
+
+}  // namespace
 
 std::vector<cli::Flag> WaitFlags() {
   return {{.name = "wait",
@@ -21,20 +32,27 @@ std::optional<std::chrono::milliseconds> WaitLimit(const cli::CommandLine& line)
 }
 
 int FinishChange(const cli::CommandLine& line, Client& client, Terminal& terminal,
-                 const std::string& what, const std::string& done, const Result<PlanView>& plan,
-                 const WaitGoal& goal) {
-  if (!plan.ok()) return FailChange(terminal, what, plan.status());
+                 const OrderedChange& change, const Result<PlanView>& plan) {
+  if (!plan.ok()) return FailChange(terminal, change.what, plan.status());
   // The change is made: without the map, the meta group stands under its number.
   const Result<ClusterView> map = client.Map();
   const auto shard_count = map.ok() ? static_cast<std::uint32_t>(map->shards.size()) : UINT32_MAX;
   const bool dry_run = line.Switch("dry-run");
   const bool as_json = line.Text("format") == "json";
-  if (!as_json && dry_run) PrintPlan(*plan, shard_count, terminal.out);
-  if (!as_json && !dry_run) terminal.out << done << ": " << PlanSummary(*plan) << std::endl;
+  if (!as_json && dry_run) {
+    std::vector<std::uint32_t> emptied = map.ok() ? DrainingIn(*map) : NodeIds();
+    emptied.insert(emptied.end(), change.emptied.begin(), change.emptied.end());
+    PrintPlan(*plan, shard_count, emptied, terminal.out);
+  }
+  if (!as_json && !dry_run) {
+    terminal.out << change.done << ": " << PlanSummary(*plan) << PausedText(client, *plan)
+                 << std::endl;
+  }
   std::string summary;
   if (line.Switch("wait") && !dry_run) {
-    Result<std::string> waited = WaitForMoves(client, goal, *plan, WaitLimit(line), terminal);
-    if (!waited.ok()) return cli::Fail(terminal.err, what, waited.status());
+    Result<std::string> waited =
+        WaitForMoves(client, change.goal, *plan, WaitLimit(line), terminal);
+    if (!waited.ok()) return cli::Fail(terminal.err, change.what, waited.status());
     summary = *std::move(waited);
   }
   if (as_json) {

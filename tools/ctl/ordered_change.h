@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ringfort/admin.h"
 #include "ringfort/client.h"
@@ -18,10 +19,19 @@ std::vector<cli::Flag> WaitFlags();
 /// How long a wait may take, of a command line with those flags: none is for ever.
 std::optional<std::chrono::milliseconds> WaitLimit(const cli::CommandLine& line);
 
-/// For a command with --format, --dry-run and WaitFlags. `done` is one line for people: "node 3 is
-/// being drained". The exit code.
+struct OrderedChange {
+  /// As errors call it: "node drain 3".
+  std::string what;
+  /// One line for people: "node 3 is being drained".
+  std::string done;
+  WaitGoal goal;
+  /// The nodes that it empties, beyond those that are being emptied already.
+  std::vector<std::uint32_t> emptied = {};
+};
+
+/// For a command with --format, --dry-run and WaitFlags. `plan`: how the cluster has answered. The
+/// exit code.
 int FinishChange(const cli::CommandLine& line, Client& client, Terminal& terminal,
-                 const std::string& what, const std::string& done, const Result<PlanView>& plan,
-                 const WaitGoal& goal);
+                 const OrderedChange& change, const Result<PlanView>& plan);
 
 }  // namespace ringfort::ctl

@@ -21,13 +21,14 @@ std::string PlanSummary(const PlanView& plan) {
                               : cli::CountText(plan.transfers) + " primaries are handed over");
 }
 
-void PrintPlan(const PlanView& plan, std::uint32_t shard_count, std::ostream& out) {
+void PrintPlan(const PlanView& plan, std::uint32_t shard_count,
+               const std::vector<std::uint32_t>& emptied, std::ostream& out) {
   out << PlanSummary(plan) << "\n";
   if (plan.moves.empty()) return;
   TextTable table({">shard", "from", "to", ">bytes", "why"});
   for (const PlannedMoveView& move : plan.moves) {
     table.Add({ShardName(move.shard, shard_count), IdsText(move.from), IdsText(move.to),
-               cli::BytesText(move.bytes), CauseText(move.cause, move.from, move.to)});
+               cli::BytesText(move.bytes), CauseText(move.cause, move.from, move.to, emptied)});
   }
   table.Print(out);
 }

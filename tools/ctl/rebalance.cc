@@ -58,7 +58,7 @@ int RunPlan(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   if (line.Text("format") == "json") {
     terminal.out << Dumped(PlanJson(*plan, shard_count));
   } else {
-    PrintPlan(*plan, shard_count, terminal.out);
+    PrintPlan(*plan, shard_count, DrainingIn(*map), terminal.out);
   }
   return cli::kDone;
 }
@@ -66,8 +66,9 @@ int RunPlan(const cli::CommandLine& line, Client& client, Terminal& terminal) {
 int RunRebalance(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const Result<Action> action = ActionOf(line);
   if (!action.ok()) return cli::Fail(terminal.err, "rebalance", action.status());
-  return FinishChange(line, client, terminal, "rebalance", action->done,
-                      client.Rebalance(action->action), NothingMoves());
+  return FinishChange(line, client, terminal,
+                      {.what = "rebalance", .done = action->done, .goal = NothingMoves()},
+                      client.Rebalance(action->action));
 }
 
 }  // namespace ringfort::ctl

@@ -39,7 +39,9 @@ void PrintMoving(const survey::Survey& survey, std::ostream& out) {
   for (std::size_t i = 0; i < moving.size() && i < kMovesShown; ++i) {
     const ShardView& shard = survey.map.shards[moving[i]];
     out << "  shard " << moving[i] << ": " << WayText(shard.replicas, shard.moving_to)
-        << ", because " << CauseText(shard.move_cause, shard.replicas, shard.moving_to) << "\n";
+        << ", because "
+        << CauseText(shard.move_cause, shard.replicas, shard.moving_to, DrainingIn(survey.map))
+        << "\n";
   }
   if (moving.size() > kMovesShown) {
     out << "  and " << cli::CountText(moving.size() - kMovesShown)

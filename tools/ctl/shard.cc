@@ -1,8 +1,9 @@
 #include "tools/ctl/shard.h"
 
-#include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ringfort/admin.h"
@@ -11,90 +12,12 @@
 #include "tools/ctl/cluster_text.h"
 #include "tools/ctl/key_words.h"
 #include "tools/ctl/node_words.h"
+#include "tools/ctl/shard_facts.h"
 #include "tools/ctl/text_table.h"
 #include "tools/survey/survey.h"
 
 namespace ringfort::ctl {
 namespace {
-
-struct Member {
-  survey::NodeReport report;
-  /// None: the node is down or has no replica of the shard.
-  std::optional<ReplicaView> view;
-  /// "voter", "learner", "removed", or "not yet" of where it moves to.
-  std::string vote;
-  std::uint64_t lag = 0;
-};
-
-/// What the meta group knows of it and what each node that has to do with it says.
-struct ShardFacts {
-  std::uint32_t shard = 0;
-  std::uint32_t shard_count = 0;
-  ShardSummaryView summary;
-  std::optional<MoveView> move;
-  std::vector<Member> members;
-  /// The highest of all members.
-  std::uint64_t term = 0;
-  std::uint64_t commit = 0;
-};
-
-std::string VoteOf(const ShardSummaryView& summary, std::uint32_t node) {
-  if (Contains(summary.learners, node)) return "learner";
-  if (Contains(summary.voters, node)) return "voter";
-  // Without a primary nobody has said who the members are.
-  if (summary.voters.empty() && Contains(summary.replicas, node)) return "voter";
-  return Contains(summary.replicas, node) ? "removed" : "not yet";
-}
-
-NodeIds NodesOf(const ShardFacts& facts) {
-  NodeIds nodes;
-  const auto add = [&nodes](const NodeIds& more) {
-    for (const std::uint32_t node : more) {
-      if (!Contains(nodes, node)) nodes.push_back(node);
-    }
-  };
-  add(facts.summary.replicas);
-  add(facts.summary.voters);
-  add(facts.summary.learners);
-  if (facts.move) add(facts.move->to);
-  return nodes;
-}
-
-ShardFacts Gather(Client& client, const ClusterStateView& state, std::uint32_t shard,
-                  std::chrono::milliseconds timeout) {
-  ShardFacts facts;
-  facts.shard = shard;
-  facts.shard_count = state.shard_count;
-  for (const ShardSummaryView& each : state.shards) {
-    if (each.shard == shard) facts.summary = each;
-  }
-  for (const MoveView& move : state.moves) {
-    if (move.shard == shard) facts.move = move;
-  }
-  std::vector<NodeView> nodes;
-  for (const std::uint32_t id : NodesOf(facts)) {
-    const NodeSummaryView* known = FindNode(state, id);
-    nodes.push_back(known != nullptr ? known->node : NodeView{id, "", "", 0});
-  }
-  for (survey::NodeReport& report : survey::Ask(client, nodes, timeout)) {
-    Member& member = facts.members.emplace_back();
-    member.vote = VoteOf(facts.summary, report.node.id);
-    member.report = std::move(report);
-    if (!member.report.status) continue;
-    const NodeStatusView& status = *member.report.status;
-    if (shard == state.shard_count) member.view = status.meta_replica;
-    for (const ReplicaView& view : status.replicas) {
-      if (view.shard == shard) member.view = view;
-    }
-    if (!member.view) continue;
-    facts.term = std::max(facts.term, member.view->term);
-    facts.commit = std::max(facts.commit, member.view->commit);
-  }
-  for (Member& member : facts.members) {
-    if (member.view) member.lag = facts.commit - std::min(facts.commit, member.view->applied);
-  }
-  return facts;
-}
 
 /// Beyond its row; empty when there is nothing to say.
 std::string NoteOn(const Member& member) {
@@ -110,9 +33,9 @@ std::string NoteOn(const Member& member) {
   return "";
 }
 
-void PrintMove(const MoveView& move, std::ostream& out) {
+void PrintMove(const MoveView& move, const NodeIds& emptied, std::ostream& out) {
   out << "moves " << WayText(move.from, move.to) << " because "
-      << CauseText(move.cause, move.from, move.to) << ": "
+      << CauseText(move.cause, move.from, move.to, emptied) << ": "
       << (move.begun ? move.stage : "waits for its turn");
   if (move.total_bytes > 0) {
     out << ", " << cli::BytesText(move.sent_bytes) << " of " << cli::BytesText(move.total_bytes);
@@ -123,6 +46,9 @@ void PrintMove(const MoveView& move, std::ostream& out) {
 
 void PrintShard(const ShardFacts& facts, std::ostream& out) {
   const std::uint32_t primary = facts.summary.primary;
+  if (!facts.meta_answers) {
+    out << "the meta group does not answer; this is what the nodes say of themselves\n";
+  }
   out << "shard " << ShardName(facts.shard, facts.shard_count) << ": "
       << (primary == 0 ? "no primary" : "primary " + std::to_string(primary)) << ", term "
       << facts.term << ", commit " << facts.commit << ", "
@@ -146,8 +72,8 @@ void PrintShard(const ShardFacts& facts, std::ostream& out) {
   table.Print(out);
   out << "\n";
   if (facts.move) {
-    PrintMove(*facts.move, out);
-  } else {
+    PrintMove(*facts.move, facts.emptied, out);
+  } else if (facts.meta_answers || facts.shard != facts.shard_count) {
     out << "it does not move\n";
   }
 }
@@ -176,6 +102,7 @@ Json MemberJson(const Member& member) {
 
 Json FactsJson(const ShardFacts& facts) {
   Json json = {{"shard", ShardJson(facts.shard, facts.shard_count)},
+               {"meta_answers", facts.meta_answers},
                {"primary", facts.summary.primary},
                {"term", facts.term},
                {"commit", facts.commit},
@@ -196,11 +123,21 @@ Json FactsJson(const ShardFacts& facts) {
 
 int RunShard(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const std::string what = WhatOf(line);
-  const Result<ClusterStateView> state = client.ClusterState();
-  if (!state.ok()) return cli::Fail(terminal.err, what, state.status());
-  const Result<std::uint32_t> shard = ShardWord(line.words()[0], state->shard_count);
+  const std::chrono::milliseconds timeout = line.Duration("timeout");
+  const Result<ClusterStateView> state = client.ClusterState({.timeout = timeout});
+  std::optional<survey::Survey> survey;
+  if (!state.ok()) {
+    // A shard is looked at above all when something is wrong.
+    Result<survey::Survey> taken = survey::Take(client, timeout);
+    if (!taken.ok()) return cli::Fail(terminal.err, what, state.status());
+    survey = std::move(taken).value();
+  }
+  const auto shard_count =
+      survey ? static_cast<std::uint32_t>(survey->shards.size()) : state->shard_count;
+  const Result<std::uint32_t> shard = ShardWord(line.words()[0], shard_count);
   if (!shard.ok()) return cli::Fail(terminal.err, what, shard.status());
-  const ShardFacts facts = Gather(client, *state, *shard, line.Duration("timeout"));
+  const ShardFacts facts =
+      survey ? GatherFacts(*survey, *shard) : GatherFacts(client, *state, *shard, timeout);
   if (line.Text("format") == "json") {
     terminal.out << Dumped(FactsJson(facts));
   } else {

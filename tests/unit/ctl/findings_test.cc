@@ -15,7 +15,9 @@ using survey::SampleMap;
 using survey::SampleMoves;
 using survey::SampleReports;
 using survey::SampleState;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// The sample, to be spoiled.
 struct Sample {
@@ -67,11 +69,31 @@ TEST(Findings, ANodeThatIsDownLeavesShardsOnTheEdge) {
   ASSERT_EQ(findings.size(), 2U);
   EXPECT_EQ(findings[0].what, "node 3 is down");
   EXPECT_EQ(findings[0].why,
-            "it refused the connection; its 5 replicas are rebuilt on others in 4m10s");
+            "it refused the connection; no other node can take its 5 replicas (ringfortctl node "
+            "add)");
   EXPECT_EQ(findings[1].what, "shards 0, 1, 2, 3, meta are one failure from losing the majority");
-  // Repair that is due and has no place to go.
+}
+
+TEST(Findings, WhatBecomesOfADeadNodesReplicas) {
+  Sample sample;
+  sample.TakeDown(3);
+  NodeSummaryView four = sample.state.nodes[0];
+  four.node.id = 4;
+  sample.state.nodes.push_back(four);
+  const auto why = [&sample] { return sample.Diagnosed()[0].why; };
+  sample.state.nodes[2].repair_in = seconds(250);
+  EXPECT_THAT(why(), EndsWith("; its 5 replicas are rebuilt on others in 4m10s unless it comes "
+                              "back"));
   sample.state.nodes[2].repair_in = milliseconds(0);
-  EXPECT_THAT(sample.Diagnosed()[0].why, HasSubstr("5 replicas of it wait for a place on others"));
+  EXPECT_THAT(why(), EndsWith("; its 5 replicas are to be rebuilt on others, which has not begun"));
+  sample.state.moves = SampleMoves();
+  for (MoveView& move : sample.state.moves) move.cause = MoveCause::kBalance;
+  EXPECT_THAT(why(), EndsWith("has not begun")) << "it only gets fewer";
+  for (MoveView& move : sample.state.moves) move.cause = MoveCause::kRepair;
+  EXPECT_THAT(why(), EndsWith("; its replicas are being rebuilt on others"));
+  sample.state.nodes[3].alive = false;
+  sample.state.moves.clear();
+  EXPECT_THAT(why(), EndsWith("; no other node can take its 5 replicas (ringfortctl node add)"));
 }
 
 TEST(Findings, TwoOfThreeDownIsCriticalAndComesFirst) {
@@ -86,12 +108,20 @@ TEST(Findings, TwoOfThreeDownIsCriticalAndComesFirst) {
 
 TEST(Findings, WithoutTheMetaGroupTheNodesThemselvesTell) {
   Sample sample;
+  sample.reports[0].status->meta_replica = ReplicaView();
   sample.reports[1].status.reset();
   sample.reports[2].status.reset();
   const Result<ClusterStateView> no_state = Status(Code::kUnavailable, "no node could answer");
   const std::vector<Finding> findings =
       Diagnose({survey::SumUp(sample.map, sample.reports), no_state, 0});
-  EXPECT_TRUE(Finds(findings, Severity::kCritical, "the meta group does not answer"));
+  EXPECT_EQ(findings[0].what, "the meta group does not answer");
+  EXPECT_EQ(findings[0].why,
+            "no node could answer; of its members node 1 answered; the others are among nodes 2, 3,"
+            " down");
+  EXPECT_EQ(findings[0].what_to_do, "start nodes 2, 3; until then nothing moves or is repaired");
+  for (const Finding& finding : findings) {
+    EXPECT_THAT(finding.what_to_do, Not(HasSubstr("node remove"))) << "that needs the meta group";
+  }
   EXPECT_TRUE(Finds(findings, Severity::kCritical, "shards 0, 1, 2, 3 without a majority"));
   EXPECT_TRUE(Finds(findings, Severity::kWarning, "node 2 is down"));
 }
@@ -113,11 +143,37 @@ TEST(Findings, FewReplicasByChoiceAreNoTrouble) {
   EXPECT_TRUE(sample.Diagnosed().empty());
 }
 
-TEST(Findings, StuckMovesByTheirReason) {
+TEST(Findings, FewCopiesThatAreWellAreNobodysFailure) {
+  Sample sample;
+  for (ShardSummaryView& shard : sample.state.shards) shard.voters = shard.healthy_voters = {1, 2};
+  sample.state.shards[3].voters = sample.state.shards[3].healthy_voters = {2};
+  std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].what, "shard 3 has only 1 copy");
+  EXPECT_EQ(findings[1].what, "shards 0, 1, 2, meta have only 2 copies");
+  EXPECT_THAT(findings[1].what_to_do, HasSubstr("ringfortctl top"));
+  sample.state.nodes[2].node.state = NodeState::kGone;
+  sample.state.replicas = 3;
+  EXPECT_EQ(sample.Diagnosed()[0].what_to_do, "ringfortctl node add");
+}
+
+TEST(Findings, StuckMovesByTheirReasonAndWhatEndsThem) {
   Sample sample;
   sample.state.moves = SampleMoves();
   for (MoveView& move : sample.state.moves) move.stuck = "node 4 has no room";
   ExpectOne(sample, Severity::kWarning, "the move of shards 1, 2 is stuck", "node 4 has no room");
+  const auto what_to_do = [&sample](MoveCause cause) {
+    for (MoveView& move : sample.state.moves) move.cause = cause;
+    return sample.Diagnosed()[0].what_to_do;
+  };
+  EXPECT_THAT(what_to_do(MoveCause::kBalance), EndsWith("; ringfortctl rebalance --cancel gives it "
+                                                        "up"));
+  EXPECT_THAT(what_to_do(MoveCause::kRepair), EndsWith("; start node 3 again, or free space where "
+                                                       "it goes"));
+  sample.state.nodes[2].node.state = NodeState::kDraining;
+  for (const MoveCause cause : {MoveCause::kDrain, MoveCause::kReplace}) {
+    EXPECT_THAT(what_to_do(cause), EndsWith("; ringfortctl node undrain 3 gives it up"));
+  }
 }
 
 TEST(Findings, MovesAreANoteAndPausedOnesAreNot) {
@@ -127,7 +183,7 @@ TEST(Findings, MovesAreANoteAndPausedOnesAreNot) {
   sample.state.paused = true;
   ExpectOne(sample, Severity::kWarning, "moves are paused and 1 wait", "somebody");
   sample.state.moves.clear();
-  EXPECT_TRUE(sample.Diagnosed().empty()) << "nothing waits";
+  ExpectOne(sample, Severity::kNote, "moves are paused", "a repair could not begin");
 }
 
 TEST(Findings, ReplicasUnsureOrSetAside) {
@@ -137,6 +193,23 @@ TEST(Findings, ReplicasUnsureOrSetAside) {
   Sample damaged;
   damaged.reports[0].status->counters = {{"replicas_set_aside", 2}, {"requests", 9}};
   ExpectOne(damaged, Severity::kWarning, "node 1 has set aside 2 replicas", "damaged");
+}
+
+TEST(Findings, CopiesThatAVerifyFoundDamagedOrUnequal) {
+  Sample sample;
+  sample.reports[1].status->replicas[0].sum = SumView{90, 0, 0, 0, "a block is damaged"};
+  ExpectOne(sample, Severity::kCritical, "the copy of shard 0 on node 2 is damaged",
+            "a block is damaged");
+  Sample unequal;
+  for (std::size_t node = 0; node < 3; ++node) {
+    unequal.reports[node].status->replicas[3].sum = SumView{90, 7, 10, 1000, ""};
+  }
+  EXPECT_TRUE(unequal.Diagnosed().empty());
+  unequal.reports[2].status->replicas[3].sum->checksum = 8;
+  ExpectOne(unequal, Severity::kCritical, "the replicas of shard 3 differ",
+            "as of log index 90 there is on nodes 1, 2, other data than node 3");
+  unequal.reports[2].status->replicas[3].sum->index = 80;
+  EXPECT_TRUE(unequal.Diagnosed().empty()) << "of another moment";
 }
 
 TEST(Findings, ANodeThatWaits) {

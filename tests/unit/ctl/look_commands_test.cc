@@ -10,6 +10,7 @@
 namespace ringfort::ctl {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -32,8 +33,8 @@ TEST_F(LookCommands, NodesListsAllWithWhatTheyShallHold) {
             "  2.0 %\n"
             "   3  10.0.0.3:71  c          1  active  no            5          0  1.2 GB  50.0 GB"
             "  3.0 %\n"
-            "    silent for 1m10s; its replicas are rebuilt on others in 3m50s unless it comes "
-            "back\n");
+            "    silent for 1m10s; no other node can take its 5 replicas (ringfortctl node "
+            "add)\n");
   const Json json = Json::parse(Ctl({"nodes", "--format=json"}).out);
   ASSERT_EQ(json["nodes"].size(), 3U);
   EXPECT_EQ(json["nodes"][0]["id"], 1);
@@ -41,12 +42,15 @@ TEST_F(LookCommands, NodesListsAllWithWhatTheyShallHold) {
   EXPECT_EQ(json["nodes"][1]["replicas_planned"], 5);
   EXPECT_EQ(json["nodes"][2]["alive"], false);
   EXPECT_EQ(json["nodes"][2]["repair_in_ms"], 230'000);
+  EXPECT_EQ(json["paused"], false);
+  State().paused = true;
+  EXPECT_THAT(Ctl({"nodes"}).out,
+              EndsWith("moves are paused: none begins (ringfortctl rebalance --resume)\n"));
 }
 
 TEST_F(LookCommands, AMetaGroupWithoutAPrimaryIsAnError) {
   cluster_->states.clear();
-  for (const std::vector<std::string>& words :
-       {std::vector<std::string>{"nodes"}, {"shard", "1"}, {"top"}}) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"nodes"}, {"top"}}) {
     const Outcome outcome = Ctl(words);
     EXPECT_EQ(outcome.code, 1);
     EXPECT_THAT(outcome.err, HasSubstr("the meta group has no primary (start it)\n"));
@@ -56,6 +60,7 @@ TEST_F(LookCommands, AMetaGroupWithoutAPrimaryIsAnError) {
 TEST_F(LookCommands, ShardShowsItsMembersAndItsMove) {
   State().moves = survey::SampleMoves();
   State().moves[0].stuck = "node 4 has no room";
+  State().nodes[2].node.state = NodeState::kDraining;
   State().shards[1].learners = {4};
   cluster_->nodes[2].replicas[1].unsure = true;
   cluster_->nodes[3].replicas[1].applied = 90;
@@ -85,6 +90,27 @@ TEST_F(LookCommands, ShardShowsItsMembersAndItsMove) {
   EXPECT_THAT(Ctl({"shard", "3"}).out, HasSubstr("it does not move\n"));
 }
 
+// The shards of a meta group without a majority are looked at all the same, and it too.
+TEST_F(LookCommands, ShardShowsWhatTheNodesSayWithoutTheMetaGroup) {
+  cluster_->states.clear();
+  cluster_->nodes.erase(3);
+  cluster_->nodes[1].meta_replica.emplace().term = 7;
+  const std::string text = Ctl({"shard", "1"}).out;
+  EXPECT_THAT(text, StartsWith("the meta group does not answer; this is what the nodes say of "
+                               "themselves\nshard 1: primary 2, term 2, commit 100"));
+  EXPECT_THAT(text, HasSubstr("   3  c     voter  missing"));
+  EXPECT_THAT(text, HasSubstr("it does not move\n"));
+  const Json meta = Json::parse(Ctl({"shard", "meta", "--format=json"}).out);
+  EXPECT_EQ(meta["meta_answers"], false);
+  EXPECT_EQ(meta["primary"], 0);
+  EXPECT_EQ(meta["term"], 7);
+  ASSERT_EQ(meta["members"].size(), 2U) << "node 2 is none";
+  EXPECT_EQ(meta["members"][0]["vote"], "voter");
+  EXPECT_EQ(meta["members"][1]["node"], 3);
+  EXPECT_EQ(meta["members"][1]["vote"], "perhaps");
+  EXPECT_EQ(Ctl({"shard", "9"}).code, 2);
+}
+
 TEST_F(LookCommands, EventsSayWhoChangedWhatAndWhen) {
   const auto at = std::chrono::system_clock::time_point(std::chrono::seconds(1'700'000'000));
   cluster_->events = {{7, at, "ada@host", "drain node 3"},
@@ -108,6 +134,7 @@ TEST_F(LookCommands, EventsSayWhoChangedWhatAndWhen) {
 TEST_F(LookCommands, RingShowsWhatMoves) {
   cluster_->map.shards[1].moving_to = {2, 1, 4};
   cluster_->map.shards[1].move_cause = MoveCause::kDrain;
+  cluster_->map.nodes[2].state = NodeState::kDraining;
   const std::string text = Ctl({"ring"}).out;
   EXPECT_THAT(text, HasSubstr("    0 replicas arrive, 1 leave\n"));
   EXPECT_THAT(text, HasSubstr("\n1 shard on the move:\n"

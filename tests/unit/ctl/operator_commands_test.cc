@@ -11,6 +11,7 @@ namespace ringfort::ctl {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -81,6 +82,23 @@ TEST_F(OperatorCommands, ADryRunShowsThePlanAndWaitsForNothing) {
   EXPECT_EQ(json["moves"][0]["cause"], "drain");
   EXPECT_EQ(json["moves"][0]["bytes"], 40'000'000);
   EXPECT_EQ(json["moves"][1]["shard"], "meta");
+}
+
+TEST_F(OperatorCommands, APlanNamesOfThoseThatLeaveOnlyTheNodesThatAreEmptied) {
+  // The meta group shrinks to its size at this chance, and leaves node 5 too.
+  cluster_->plan.moves = {{4, {1, 2, 3, 4, 5}, {1, 2, 3}, MoveCause::kReplace, 0}};
+  EXPECT_THAT(Ctl({"node", "replace", "4", "5", "--dry-run"}).out,
+              EndsWith("  node 4 is replaced\n"));
+  cluster_->map.nodes.push_back({4, "10.0.0.4:71", "d", 1, NodeState::kDraining});
+  EXPECT_THAT(Ctl({"plan"}).out, EndsWith("  node 4 is replaced\n"));
+}
+
+TEST_F(OperatorCommands, APlanThatMayNotBeginIsToldSo) {
+  State().paused = true;
+  EXPECT_THAT(Ctl({"rebalance"}).out,
+              EndsWith(", but moves are paused (ringfortctl rebalance --resume)\n"));
+  cluster_->plan.moves.clear();
+  EXPECT_THAT(Ctl({"rebalance", "--pause"}).out, Not(HasSubstr("but")));
 }
 
 TEST_F(OperatorCommands, WrongWordsAreRefusedWithoutAskingTheCluster) {
@@ -181,6 +199,7 @@ TEST_F(OperatorCommands, AWaitLooksAtNoStateFromBeforeTheChange) {
 
 TEST_F(OperatorCommands, PlanShowsWhatARebalanceWouldMove) {
   cluster_->plan.moves.resize(1);
+  cluster_->map.nodes[2].state = NodeState::kDraining;
   EXPECT_THAT(Ctl({"plan"}).out, HasSubstr("    1  1 2 3  1 2 4  40.0 MB  node 3 is drained\n"));
   const Json json = Json::parse(Ctl({"plan", "--format=json"}).out);
   EXPECT_EQ(json["moves"].size(), 1U);

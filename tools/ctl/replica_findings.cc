@@ -1,0 +1,110 @@
+#include "tools/ctl/replica_findings.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "tools/ctl/cluster_text.h"
+
+namespace ringfort::ctl {
+namespace {
+
+using Findings = std::vector<Finding>;
+
+void AddOfNode(const survey::NodeReport& report, Findings* findings) {
+  const std::string name = "node " + std::to_string(report.node.id);
+  std::vector<std::string> unsure;
+  for (const ReplicaView& replica : report.status->replicas) {
+    if (replica.unsure) unsure.push_back(std::to_string(replica.shard));
+    if (!replica.sum || replica.sum->error.empty()) continue;
+    const std::string shard = std::to_string(replica.shard);
+    findings->push_back(
+        {Severity::kCritical, "the copy of shard " + shard + " on " + name + " is damaged",
+         replica.sum->error, "ringfortctl verify --shard=" + shard + " says how to make it anew"});
+  }
+  if (!unsure.empty()) {
+    findings->push_back({Severity::kWarning,
+                         name + " is unsure of its replica of " + ShardNames(unsure),
+                         "its log may lack what it acknowledged before a crash, so it does not "
+                         "vote there",
+                         "wait until it has caught up; that needs a primary of the shard"});
+  }
+  for (const CounterView& counter : report.status->counters) {
+    if (counter.name != "replicas_set_aside" || counter.value == 0) continue;
+    findings->push_back({Severity::kWarning,
+                         name + " has set aside " + Plural(counter.value, "replica"),
+                         "their files were damaged; they are built anew from the other replicas",
+                         "look at its log and its disk; replace the disk if it goes on"});
+  }
+}
+
+/// By the sums of the last verify, where replicas have one of the same log index.
+void AddUnequal(const survey::ShardReport& shard, Findings* findings) {
+  using Sum = std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>;
+  std::map<std::uint64_t, std::map<Sum, NodeIds>> by_index;
+  for (const survey::ShardReplica& replica : shard.replicas) {
+    if (!replica.view || !replica.view->sum || !replica.view->sum->error.empty()) continue;
+    const SumView& sum = *replica.view->sum;
+    by_index[sum.index][{sum.checksum, sum.entries, sum.bytes}].push_back(replica.node);
+  }
+  for (auto& [index, nodes_by_sum] : by_index) {
+    if (nodes_by_sum.size() < 2) continue;
+    std::string why;
+    for (auto& [sum, nodes] : nodes_by_sum) {
+      std::sort(nodes.begin(), nodes.end());
+      why += (why.empty() ? "" : ", other data than ") + NodeNames(nodes);
+    }
+    const std::string name = std::to_string(shard.id);
+    findings->push_back({Severity::kCritical, "the replicas of shard " + name + " differ",
+                         "as of log index " + std::to_string(index) + " there is on " + why,
+                         "ringfortctl verify --shard=" + name + " says what to do"});
+  }
+}
+
+void AddCrowded(const survey::Survey& survey, Findings* findings) {
+  const auto is_up = [&survey](std::uint32_t node) {
+    return std::any_of(survey.nodes.begin(), survey.nodes.end(), [node](const auto& report) {
+      return report.node.id == node && report.status.has_value();
+    });
+  };
+  std::map<std::uint32_t, std::string> zone_of;
+  std::set<std::string> open;  // Zones that can take replicas.
+  for (const NodeView& node : survey.map.nodes) {
+    const std::string zone =
+        node.zone.empty() ? "node " + std::to_string(node.id) : "zone " + node.zone;
+    zone_of[node.id] = zone;
+    if (node.state == NodeState::kActive && is_up(node.id)) open.insert(zone);
+  }
+  std::vector<std::string> crowded;
+  for (std::uint32_t id = 0; id < survey.map.shards.size(); ++id) {
+    const ShardView& shard = survey.map.shards[id];
+    const NodeIds& replicas = shard.moving_to.empty() ? shard.replicas : shard.moving_to;
+    std::set<std::string> used;
+    for (const std::uint32_t node : replicas) used.insert(zone_of[node]);
+    const bool another_has_room = std::any_of(
+        open.begin(), open.end(), [&](const auto& zone) { return !used.contains(zone); });
+    if (used.size() < replicas.size() && another_has_room) crowded.push_back(std::to_string(id));
+  }
+  if (crowded.empty()) return;
+  findings->push_back(
+      {Severity::kWarning,
+       ShardNames(crowded) + (crowded.size() == 1 ? " has" : " have") + " two replicas in one zone",
+       "a failure of that zone takes both, and another zone has none",
+       "ringfortctl rebalance spreads them"});
+}
+
+}  // namespace
+
+std::vector<Finding> ReplicaFindings(const survey::Survey& survey) {
+  Findings findings;
+  for (const survey::NodeReport& report : survey.nodes) {
+    if (report.status) AddOfNode(report, &findings);
+  }
+  for (const survey::ShardReport& shard : survey.shards) AddUnequal(shard, &findings);
+  AddCrowded(survey, &findings);
+  return findings;
+}
+
+}  // namespace ringfort::ctl
