@@ -27,34 +27,43 @@ std::string BarCell(std::uint64_t part, std::uint64_t most, const std::string& t
   return bar + std::string(kNodeBarWidth - WidthOf(bar), ' ') + " " + text;
 }
 
+/// Without those that are gone.
+std::vector<NodeSummaryView> MembersOf(const ClusterStateView& state) {
+  std::vector<NodeSummaryView> members = state.nodes;
+  std::erase_if(members, [](const auto& node) { return node.node.state == NodeState::kGone; });
+  return members;
+}
+
 void PrintCluster(const ClusterStateView& state, std::ostream& out) {
   const auto begun = static_cast<std::size_t>(std::count_if(
       state.moves.begin(), state.moves.end(), [](const MoveView& move) { return move.begun; }));
-  const auto alive = static_cast<std::size_t>(
-      std::count_if(state.nodes.begin(), state.nodes.end(),
-                    [](const NodeSummaryView& node) { return node.alive; }));
-  out << "cluster " << state.cluster_name << "   map " << state.map_version
-      << "   meta group led by " << state.meta_primary << " of " << IdsText(state.meta_voters)
-      << "   " << state.shard_count << " shards x " << state.replicas << "   " << alive << " of "
-      << Plural(state.nodes.size(), "node") << " alive   ";
+  const std::vector<NodeSummaryView> members = MembersOf(state);
+  const auto alive = std::count_if(members.begin(), members.end(),
+                                   [](const NodeSummaryView& node) { return node.alive; });
+  // What changes comes first: a narrow terminal cuts the rest.
+  out << (state.paused ? "PAUSED   " : "");
   if (state.moves.empty()) {
     out << "nothing moves";
   } else {
     out << begun << " moving, " << state.moves.size() - begun << " waiting";
   }
-  out << (state.paused ? "   PAUSED" : "") << "\n\n";
+  out << "   " << alive << " of " << Plural(members.size(), "node") << " alive   cluster "
+      << state.cluster_name << "   map " << state.map_version << "   meta group led by "
+      << state.meta_primary << " of " << IdsText(state.meta_voters) << "   " << state.shard_count
+      << " shards x " << state.replicas << "\n\n";
 }
 
 void PrintNodes(const ClusterStateView& state, std::ostream& out) {
+  const std::vector<NodeSummaryView> members = MembersOf(state);
   NodeSummaryView most;
-  for (const NodeSummaryView& node : state.nodes) {
+  for (const NodeSummaryView& node : members) {
     most.primaries = std::max(most.primaries, node.primaries);
     most.replicas = std::max(most.replicas, node.replicas);
     most.data_bytes = std::max(most.data_bytes, node.data_bytes);
     most.load = std::max(most.load, node.load);
   }
   TextTable table({">node", "zone", "state", "primaries", "replicas", "data", "load", ">free"});
-  for (const NodeSummaryView& node : state.nodes) {
+  for (const NodeSummaryView& node : members) {
     const auto load = [](const NodeSummaryView& of) {
       return static_cast<std::uint64_t>(std::max<std::int64_t>(of.load.count(), 0));
     };

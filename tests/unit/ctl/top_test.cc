@@ -18,6 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(TopText, ShowsTheClusterItsNodesMovesAndBusiestShards) {
   ClusterStateView state = survey::SampleState();
@@ -30,8 +31,8 @@ TEST(TopText, ShowsTheClusterItsNodesMovesAndBusiestShards) {
   rates.Look(earlier, start);
   rates.Look(state, start + std::chrono::seconds(2));
   EXPECT_EQ(TopText(state, rates),
-            "cluster sample   map 5   meta group led by 1 of 1 2 3   4 shards x 3   2 of 3 nodes "
-            "alive   1 moving, 1 waiting\n"
+            "1 moving, 1 waiting   2 of 3 nodes alive   cluster sample   map 5   meta group led by "
+            "1 of 1 2 3   4 shards x 3\n"
             "\n"
             "node  zone  state   primaries   replicas    data             load               free\n"
             "   1  a     active  ████████ 3  ████████ 5  ████████ 1.2 GB  ██▋      1.0 %  50.0 GB\n"
@@ -52,11 +53,20 @@ TEST(TopText, ShowsTheClusterItsNodesMovesAndBusiestShards) {
 
 TEST(TopText, SaysWhenNothingMovesAndWhenMovesArePaused) {
   ClusterStateView state = survey::SampleState();
-  EXPECT_THAT(TopText(state, {}), HasSubstr("   nothing moves\n"));
+  EXPECT_THAT(TopText(state, {}), StartsWith("nothing moves   3 of 3 nodes alive"));
   state.paused = true;
-  EXPECT_THAT(TopText(state, {}), HasSubstr("   PAUSED\n"));
+  EXPECT_THAT(TopText(state, {}), StartsWith("PAUSED   nothing moves"));
   state.moves.assign(30, survey::SampleMoves()[0]);
   EXPECT_THAT(TopText(state, {}), HasSubstr("and 18 more moves\n"));
+}
+
+TEST(TopText, LeavesOutNodesThatAreGone) {
+  ClusterStateView state = survey::SampleState();
+  state.nodes[2].node.state = NodeState::kGone;
+  state.nodes[2].alive = false;
+  const std::string text = TopText(state, {});
+  EXPECT_THAT(text, HasSubstr("   2 of 2 nodes alive   "));
+  EXPECT_THAT(text, Not(HasSubstr("dead")));
 }
 
 TEST(Top, IsPrintedOnceWhereNobodyLooks) {
