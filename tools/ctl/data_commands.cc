@@ -63,13 +63,26 @@ Result<std::string> ValueOf(const cli::CommandLine& line) {
 }
 
 /// One entry of a scan, as a line: the sort key and the value.
-std::string ScanLine(const cli::CommandLine& line, const ScanEntry& entry) {
+/// On a terminal nothing of it is a command to the terminal.
+std::string ScanLine(const cli::CommandLine& line, const ScanEntry& entry, bool on_terminal) {
   if (line.Switch("hex")) return ToHex(entry.key.sort_key) + "\t" + ToHex(entry.value) + "\n";
-  std::string text;
-  AppendEscaped(entry.key.sort_key, &text);
-  text += '\t';
-  AppendEscaped(entry.value, &text);
-  return text + "\n";
+  std::string sort_key;
+  std::string value;
+  AppendEscaped(entry.key.sort_key, &sort_key);
+  AppendEscaped(entry.value, &value);
+  if (on_terminal) {
+    sort_key = cli::WithoutControls(sort_key);
+    value = cli::WithoutControls(value);
+  }
+  return sort_key + "\t" + value + "\n";
+}
+
+/// What get and put refuse is in no shard.
+Status CheckKey(const std::string& shard_key) {
+  if (!shard_key.empty() && shard_key.size() <= limits::kShardKeyMax) return {};
+  return {Code::kInvalidArgument, "the key has " + std::to_string(shard_key.size()) +
+                                      " bytes (give 1 to " + std::to_string(limits::kShardKeyMax) +
+                                      ")"};
 }
 
 Result<ScanRange> RangeOf(const cli::CommandLine& line) {
@@ -100,7 +113,7 @@ Result<bool> PrintScan(const cli::CommandLine& line, Client& client, Terminal& t
     if (!page.ok()) return page.status();
     for (const ScanEntry& entry : page->entries) {
       if (!AsJson(line)) {
-        terminal.out << ScanLine(line, entry);
+        terminal.out << ScanLine(line, entry, terminal.out_is_terminal);
         continue;
       }
       Json object = JsonOf(entry.key);
@@ -164,10 +177,11 @@ int RunScan(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   if (!range.ok()) return FailAt(line, terminal, range.status());
   if (AsJson(line)) terminal.out << "{\"entries\": [";
   const Result<bool> more = PrintScan(line, client, terminal, *key, std::move(range).value());
+  // What was cut off by a failure is still JSON.
+  const bool all = more.ok() && !*more;
+  if (AsJson(line)) terminal.out << "], \"more\": " << (all ? "false" : "true") << "}\n";
   if (!more.ok()) return FailAt(line, terminal, more.status());
-  if (AsJson(line)) {
-    terminal.out << "], \"more\": " << (*more ? "true" : "false") << "}\n";
-  } else if (*more) {
+  if (!all && !AsJson(line)) {
     terminal.out << std::flush;
     terminal.err << "there may be more entries: --limit was reached\n";
   }
@@ -177,6 +191,7 @@ int RunScan(const cli::CommandLine& line, Client& client, Terminal& terminal) {
 int RunLocate(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   Result<std::string> key = BytesOf(line, "the key", line.words()[0]);
   if (!key.ok()) return FailAt(line, terminal, key.status());
+  if (Status wrong = CheckKey(*key); !wrong.ok()) return FailAt(line, terminal, wrong);
   Result<ClusterView> map = client.Map();
   if (!map.ok()) return FailAt(line, terminal, map.status());
   const std::uint32_t shard = client.ShardOf(*key);

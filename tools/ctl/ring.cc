@@ -72,7 +72,7 @@ std::vector<Ownership> OwnershipOf(const survey::Survey& survey) {
 }
 
 Json RingJson(const survey::Survey& survey) {
-  Json json = {{"shards", survey.map.shards.size()}, {"nodes", Json::array()}};
+  Json json = {{"shard_count", survey.map.shards.size()}, {"nodes", Json::array()}};
   for (const Ownership& own : OwnershipOf(survey)) {
     json["nodes"].push_back({{"id", own.node.id},
                              {"address", own.node.address},

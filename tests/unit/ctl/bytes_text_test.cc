@@ -65,5 +65,20 @@ TEST(Printable, ShowsOneShortLine) {
   EXPECT_EQ(cli::Printable(std::string(100, 'x')), std::string(64, 'x') + "...");
 }
 
+TEST(Printable, HasNothingThatATerminalObeys) {
+  EXPECT_EQ(cli::Printable("\x1b[31m"), "\\x1b[31m");
+  EXPECT_EQ(cli::Printable("\xc2\x9b"
+                           "31m"),
+            "\\xc2\\x9b31m")
+      << "U+009B begins a command too";
+  EXPECT_EQ(cli::Printable("\xc2\xa0"), "\xc2\xa0");
+  EXPECT_EQ(cli::Printable("a\xe2\x80\xae"
+                           "b"),
+            "a\\xe2\\x80\\xaeb")
+      << "U+202E turns the line";
+  EXPECT_EQ(cli::Printable("\xe2\x81\xa6"), "\\xe2\\x81\\xa6");
+  EXPECT_EQ(cli::Printable("\xe2\x80\xa6"), "\xe2\x80\xa6") << "an ellipsis is none";
+}
+
 }  // namespace
 }  // namespace ringfort::ctl

@@ -91,6 +91,23 @@ TEST_F(Commands, ScanPrintsAllPages) {
   EXPECT_EQ(json["more"], true);
 }
 
+TEST_F(Commands, ScanOnATerminalShowsWhatATerminalWouldObey) {
+  cluster_->entries[Key("k", "\x1b[31m")] = {"a\\b\xc2\x9b", 1};
+  EXPECT_EQ(Ctl({"scan", "k"}).out, "\x1b[31m\ta\\\\b\xc2\x9b\n");
+  std::ostringstream out;
+  std::ostringstream err;
+  Terminal terminal{.out = out, .err = err, .out_is_terminal = true};
+  EXPECT_EQ(Main({"scan", "k"}, terminal), 0);
+  EXPECT_EQ(out.str(), "\\x1b[31m\ta\\\\b\\xc2\\x9b\n");
+}
+
+TEST_F(Commands, AScanThatFailsIsStillJson) {
+  cluster_->failure = Status(Code::kUnavailable, "no primary (start it)");
+  const Outcome outcome = Ctl({"scan", "k", "--format=json"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(Json::parse(outcome.out)["more"], true);
+}
+
 TEST_F(Commands, ImportReportsBadLinesAndGoesOn) {
   const Outcome outcome = Ctl({"import", File("a\t1\nbad\n\nb\t2\n\tno key\nc\t3\\n")});
   EXPECT_EQ(outcome.code, 1);
@@ -329,12 +346,15 @@ TEST_F(Commands, StatusWaitsAndSaysWhatIsMissing) {
 
 TEST_F(Commands, RingAndLocateTellWhereThingsAre) {
   const Json ring = Json::parse(Ctl({"ring", "--format=json"}).out);
-  EXPECT_EQ(ring["shards"], 4);
+  EXPECT_EQ(ring["shard_count"], 4);
   EXPECT_EQ(ring["nodes"][0]["preferred"], 2);
   EXPECT_EQ(ring["nodes"][0]["ring_share"], 0.5);
   const Json place = Json::parse(Ctl({"locate", "k", "--format=json"}).out);
   EXPECT_EQ(place["replicas"].size(), 3U);
   EXPECT_EQ(place["hash"].get<std::string>().size(), 16U);
+  EXPECT_EQ(Ctl({"locate", std::string(1024, 'k')}).code, 0);
+  EXPECT_EQ(Ctl({"locate", std::string(1025, 'k')}).code, 2) << "no key that anybody could put";
+  EXPECT_EQ(Ctl({"locate", ""}).code, 2);
 }
 
 TEST_F(Commands, RefuseWrongWordsWithoutACluster) {

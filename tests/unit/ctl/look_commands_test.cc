@@ -140,6 +140,7 @@ TEST_F(LookCommands, RingShowsWhatMoves) {
   EXPECT_THAT(text, HasSubstr("\n1 shard on the move:\n"
                               "  shard 1: 2 1 3 -> 2 1 4, because node 3 is drained\n"));
   const Json json = Json::parse(Ctl({"ring", "--format=json"}).out);
+  EXPECT_EQ(json["shard_count"], 4);
   EXPECT_EQ(json["nodes"][2]["leaving"], 1);
   EXPECT_EQ(json["moves"][0]["shard"], 1);
   EXPECT_EQ(json["moves"][0]["cause"], "drain");

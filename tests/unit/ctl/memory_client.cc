@@ -146,6 +146,7 @@ Result<Version> Client::Delete(const Key& key, const DeleteOptions& /*options*/)
 Result<ScanPage> Client::Scan(std::string_view shard_key, const ScanRange& range,
                               const ScanOptions& options) {
   const std::lock_guard lock(impl_->cluster.mutex);
+  if (!impl_->cluster.failure.ok()) return impl_->cluster.failure;
   ScanPage page;
   for (const auto& [key, found] : impl_->cluster.entries) {
     if (key.shard_key != shard_key || key.sort_key < range.begin) continue;
