@@ -15,10 +15,20 @@ std::string PlanSummary(const PlanView& plan) {
     text = Plural(plan.moves.size(), "shard") + (plan.moves.size() == 1 ? " moves, " : " move, ") +
            cli::BytesText(bytes) + " to copy";
   }
-  if (plan.transfers == 0) return text;
-  return text + ", " +
-         (plan.transfers == 1 ? "1 primary is handed over"
-                              : cli::CountText(plan.transfers) + " primaries are handed over");
+  if (plan.transfers != 0) {
+    text += plan.transfers == 1
+                ? ", 1 primary is handed over"
+                : ", " + cli::CountText(plan.transfers) + " primaries are handed over";
+  }
+  if (plan.taken_back != 0) {
+    text += ", " + Plural(plan.taken_back, "move") +
+            (plan.taken_back == 1 ? " is taken back" : " are taken back");
+  }
+  for (const MovesOfCauseView& left : plan.left_alone) {
+    text += ", " + Plural(left.moves, "move") + " for " + std::string(CauseName(left.cause)) +
+            (left.moves == 1 ? " goes on" : " go on");
+  }
+  return text;
 }
 
 void PrintPlan(const PlanView& plan, std::uint32_t shard_count,
@@ -34,8 +44,14 @@ void PrintPlan(const PlanView& plan, std::uint32_t shard_count,
 }
 
 Json PlanJson(const PlanView& plan, std::uint32_t shard_count) {
-  Json json = {
-      {"map_version", plan.map_version}, {"transfers", plan.transfers}, {"moves", Json::array()}};
+  Json json = {{"map_version", plan.map_version},
+               {"transfers", plan.transfers},
+               {"taken_back", plan.taken_back},
+               {"left_alone", Json::array()},
+               {"moves", Json::array()}};
+  for (const MovesOfCauseView& left : plan.left_alone) {
+    json["left_alone"].push_back({{"cause", CauseName(left.cause)}, {"moves", left.moves}});
+  }
   for (const PlannedMoveView& move : plan.moves) {
     json["moves"].push_back({{"shard", ShardJson(move.shard, shard_count)},
                              {"from", move.from},

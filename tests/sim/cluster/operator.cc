@@ -18,6 +18,22 @@ void Operator::Start() {
   });
 }
 
+void Operator::Stop() {
+  stopped_ = true;
+  TakeBack();
+}
+
+void Operator::TakeBack() {
+  for (const auto& node : *nodes_) {
+    if (!node->waits_to_join()) {
+      Change(proto::ChangeNode::UNDRAIN, node->id());
+    } else if (node->joined_before()) {
+      LetJoin(node.get());
+    }
+  }
+  events_->After(1s, nullptr, "operator", [this] { TakeBack(); });
+}
+
 void Operator::DoSomething() {
   SimulatedNode* node = (*nodes_)[random_.Below(nodes_->size())].get();
   if (node->waits_to_join()) return LetJoin(node);

@@ -23,13 +23,16 @@ class Operator {
 
   /// Until Stop, now and then.
   void Start();
-  void Stop() { stopped_ = true; }
+  /// From now on what was drained takes replicas again, and who lost its directory is taken in
+  /// again: without them there may be too few nodes for all copies.
+  void Stop();
   /// How many of its requests the cluster took.
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
 
  private:
   using OnReply = std::function<void(const proto::MetaReply&)>;
   void DoSomething();
+  void TakeBack();
   void LetJoin(SimulatedNode* node);
   void Change(proto::ChangeNode::Kind kind, NodeId node, std::uint32_t weight = 0);
   void Ask(const proto::MetaRequest& request, OnReply on_reply);

@@ -88,6 +88,7 @@ void SimulatedNode::EnterCluster(const proto::JoinedCluster& joined) {
   identity.set_replicas_made(true);
   identity_.stored = identity.SerializeAsString();
   joins_ = false;
+  joined_before_ = true;
 }
 
 void SimulatedNode::Start() {

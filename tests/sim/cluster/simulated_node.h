@@ -32,6 +32,8 @@ class SimulatedNode {
   /// Of a node that the config does not name: nothing before it has joined.
   void Start();
   [[nodiscard]] bool waits_to_join() const { return joins_; }
+  /// Its directory was lost since it joined.
+  [[nodiscard]] bool joined_before() const { return joined_before_; }
   [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
   /// The cluster has taken the node in.
   void EnterCluster(const proto::JoinedCluster& joined);
@@ -115,6 +117,7 @@ class SimulatedNode {
   bool leaving_ = false;
   Incarnation incarnation_;
   bool joins_ = false;
+  bool joined_before_ = false;
 };
 
 }  // namespace ringfort::sim
