@@ -67,6 +67,16 @@ bool Replica::Needs(NodeId node) const {
   });
 }
 
+// A damaged voter may go when the rest of a majority have all that it has, and were heard of a
+// moment ago: who has just lost its directory is no help.
+bool Replica::CanSpare(ReplicaId leaver, MonotonicTime now) const {
+  return raft::QuorumHolds(raft_.members(), [&](ReplicaId id) {
+    if (id == raft_.self()) return true;
+    const raft::Progress* progress = ProgressOf(id);
+    return id != leaver && KeepsUp(progress) && now - progress->heard_at < options_.raft.lease;
+  });
+}
+
 // What the meta group's primary wants, and says (protocols 6).
 
 Result<raft::MembersChange> Replica::ChangeOf(const proto::ShardOrder& order) const {
@@ -185,8 +195,7 @@ void Replica::OnOrphanQuestion(NodeId from, ReplicaId orphan, bool damaged, Mono
   bool member = false;
   raft::ForEachMember(raft_.members(),
                       [&](const raft::Member& one) { member = member || one.id == orphan; });
-  // A damaged one may go when the rest of the voters keep up: they have all that it has.
-  if (member && (!damaged || NodeOf(orphan) != from || Needs(from))) return;
+  if (member && (!damaged || NodeOf(orphan) != from || !CanSpare(orphan, now))) return;
   orphans_.emplace(raft_.QueueRead(now), std::pair(from, orphan));
   host_->Wake(this);
 }

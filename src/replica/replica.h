@@ -240,6 +240,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // members.cc: who takes part, and who no longer does.
   void AskWhetherMember(MonotonicTime now);
   void AnswerOrphan(NodeId node, ReplicaId orphan);
+  [[nodiscard]] bool CanSpare(ReplicaId leaver, MonotonicTime now) const;
   [[nodiscard]] Result<raft::MembersChange> ChangeOf(const proto::ShardOrder& order) const;
   [[nodiscard]] Status CheckHealth(const raft::MembersChange& change) const;
 

@@ -57,7 +57,7 @@ void Faults::NextDamage() {
   events_->After(Between(damage_random_, 1s, 15s), nullptr, "damage", [this] {
     if (healed_) return;
     // One copy at a time: the same data damaged on all nodes are lost.
-    if (whole_() && std::ranges::none_of(*nodes_, &SimulatedNode::has_damaged_data)) {
+    if (whole_() && !HasDamage()) {
       (*nodes_)[damage_random_.Below(nodes_->size())]->DamageData();
     }
     NextDamage();
@@ -84,6 +84,11 @@ void Faults::Something() {
     if (drawn < fault.weight) return (this->*fault.happen)();
     drawn -= fault.weight;
   }
+}
+
+// A damaged copy counts as lost: its log may have been cut before anybody noticed.
+bool Faults::HasDamage() const {
+  return std::ranges::any_of(*nodes_, &SimulatedNode::has_damaged_data);
 }
 
 Unsynced Faults::AnyFate() {
@@ -127,7 +132,7 @@ void Faults::RestartStorm() {
 void Faults::Wipe() {
   // Two memories that are lost of three cannot be mended. (And who has no record yet may still
   // create another cluster, and be right.)
-  if (!wipes_ || !whole_()) return;
+  if (!wipes_ || !whole_() || HasDamage()) return;
   SimulatedNode& node = Any();
   node.Wipe();
   Start(&node, Between(random_, 1ms, 1s));

@@ -60,6 +60,7 @@ class Faults {
   /// And one more: a loop hangs just until its shards have been given up, and turns again while its
   /// lease stands; what the new primary tells it is late.
   void Doze();
+  [[nodiscard]] bool HasDamage() const;
   [[nodiscard]] Unsynced AnyFate();
   /// How long nobody hears a node: in [least, most], or until others have taken its place.
   [[nodiscard]] Duration Absence(Duration least, Duration most);

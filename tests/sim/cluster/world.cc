@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "raft/quorum.h"
@@ -271,8 +272,41 @@ void World::AwaitEqualReplicas() {
     if (Whole() && ReplicasEqual()) return;
     events_.RunUntil(events_.now() + 50ms);
   }
+  SayWhere();
   Complain("liveness", Whole() ? "the replicas of a shard do not become equal though all is well"
                                : "a shard does not get all of its voters though all is well");
+}
+
+// For who reads the trace of a run that did not end well.
+void World::SayWhere() {
+  for (const auto& node : nodes_) {
+    if (!node->running()) continue;
+    std::vector<node::Node::Incoming> batch(1);
+    batch[0].request.mutable_get_node_status();
+    batch[0].request.set_timeout_ms(1000);
+    batch[0].reply = [this, who = node->id().value()](const proto::Response& response) {
+      for (const proto::ReplicaStatus& one : response.node_status().replicas()) Say(who, one);
+      Say(who, response.node_status().meta_replica());
+    };
+    node->node().Handle(std::move(batch));
+  }
+  events_.RunUntil(events_.now() + 1s);
+}
+
+void World::Say(std::uint32_t who, const proto::ReplicaStatus& replica) {
+  events_.trace.Say(events_.now(), who, [&] {
+    std::ostringstream line;
+    line << "shard " << replica.shard() << ": role " << replica.role() << ", term "
+         << replica.term() << ", primary " << replica.primary() << ", commit " << replica.commit()
+         << ", applied " << replica.applied() << ", last " << replica.last()
+         << (replica.unsure() ? ", unsure" : "") << (replica.serving() ? ", serves" : "");
+    for (const proto::FollowerLag& lag : replica.followers()) {
+      line << "; node " << lag.node() << " has " << lag.match()
+           << (lag.learner() ? ", learner" : "") << (lag.alive() ? "" : ", silent");
+    }
+    if (replica.has_sum()) line << "; " << replica.sum().error();
+    return line.str();
+  });
 }
 
 void World::Judge() {
