@@ -93,7 +93,9 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
         if (work->entries.empty()) {
           auto read = log_->Read(shard_, first, last, kApplyBytesMax);
           if (!read.ok()) {
-            work->applied = read.status();
+            // Never kCorruption: that is of the data. Whose log is damaged must stop, and is found
+            // out at its next start (protocols 4).
+            work->applied = Status(Code::kIoError, read.status().message());
             return;
           }
           work->entries = *std::move(read);
