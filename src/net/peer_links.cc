@@ -106,7 +106,6 @@ bool PeerLinks::Send(NodeId to, env::Lane lane, std::string message) {
 
 Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection>& connection) {
   std::shared_ptr<Connection> replaced;
-  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
     if (!ledger_.Knows(hello.peer.node) && ledger_.size() >= kPeersMax) {
@@ -115,7 +114,7 @@ Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection
     }
     const BootLedger::Sighting sighting = ledger_.See(hello.peer);
     if (sighting.outdated) return Outdated(hello.peer);
-    gone = sighting.gone;
+    if (sighting.gone) gone_.push_back(*sighting.gone);
     std::weak_ptr<Connection>& newest = accepted_[{hello.peer.node, hello.lane}];
     replaced = newest.lock();
     newest = connection;
@@ -124,9 +123,9 @@ Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection
     replaced->Close({Code::kCancelled, "the peer has dialed anew"});
   }
   // Posted, so before any message of this connection.
-  loop_->Post([this, node = hello.peer.node, gone] {
+  loop_->Post([this, node = hello.peer.node] {
     if (stopped_) return;
-    if (gone) hooks_.events->OnGone(*gone);
+    SayWhoIsGone();
     const auto found = peers_.find(node);
     if (found == peers_.end()) return;
     for (const auto& lane : found->second.lanes) lane->Hurry();
@@ -140,15 +139,14 @@ void PeerLinks::OnPeerMessage(const PeerHello& from, std::string_view message) {
 
 Status PeerLinks::OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
                            const std::shared_ptr<Connection>& connection) {
-  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
     const BootLedger::Sighting sighting = ledger_.See(remote.node);
     if (sighting.outdated) return Outdated(remote.node);
-    gone = sighting.gone;
+    if (sighting.gone) gone_.push_back(*sighting.gone);
     dialed_[remote.node.node][Index(lane)] = connection;
   }
-  if (gone) hooks_.events->OnGone(*gone);
+  SayWhoIsGone();
   if (lane == env::Lane::kLiveness) hooks_.events->OnConnected(remote.node, remote.has_record);
   return Status::Ok();
 }
@@ -161,12 +159,20 @@ void PeerLinks::OnLaneDown(NodeId node, env::Lane lane) {
 }
 
 void PeerLinks::OnLaneRefused(NodeId node) {
-  std::optional<env::PeerIdentity> gone;
   {
     const std::lock_guard lock(mutex_);
-    gone = ledger_.Refused(node);
+    if (const auto gone = ledger_.Refused(node)) gone_.push_back(*gone);
   }
-  if (gone) hooks_.events->OnGone(*gone);
+  SayWhoIsGone();
+}
+
+void PeerLinks::SayWhoIsGone() {
+  std::vector<env::PeerIdentity> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    gone.swap(gone_);
+  }
+  for (const env::PeerIdentity& peer : gone) hooks_.events->OnGone(peer);
 }
 
 }  // namespace ringfort::net

@@ -72,6 +72,9 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   void OnLaneRefused(NodeId node) override;
   void OnLaneEvent(const std::string& line) override { hooks_.on_event(line); }
   static void StopLanes(const Peer& peer);
+  /// On the control loop: says OnGone for who was seen to be gone, in the order in which it was
+  /// seen.
+  void SayWhoIsGone();
 
   EventLoop* const loop_;
   const Hooks hooks_;
@@ -85,6 +88,8 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   std::mutex mutex_;
   // With mutex_.
   BootLedger ledger_;
+  /// Seen to be gone, and not yet said so: another loop may see it first.
+  std::vector<env::PeerIdentity> gone_;
   /// Those that we dialed and that are up; null where none is.
   std::unordered_map<NodeId, Connections> dialed_;
   /// The newest that each peer dialed.
