@@ -11,7 +11,8 @@
 //       ringfort::AsyncPut(client, "k", "v", {}, boost::asio::use_future);
 //
 // Handlers run on their associated executor, never inside the call; those without one run on the
-// client's thread and must not block it. A handler that waits keeps its executor's context running.
+// client's thread and must not block it (where a call is refused at once, on a thread of Asio's
+// own). A handler that waits keeps its executor's context running.
 // The client outlives the call; arguments are copied.
 //
 // GCC 12 destroys aggregates and lists with strings wrongly when they are written as {...} inside a
@@ -21,7 +22,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,47 +30,51 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/system_executor.hpp>
 
 #include "ringfort/client.h"
 
 namespace ringfort {
 namespace internal {
 
-/// A handler, which may be moved only, as a Callback, which must be copyable.
+/// A call's handler, which may be moved only, and what is needed to complete it elsewhere.
 template <typename T, typename Handler>
-Callback<T> OnItsExecutor(Handler handler) {
-  using Executor = boost::asio::associated_executor_t<Handler>;
-  struct State {
-    explicit State(Handler taken)
-        : handler(std::move(taken)), work(boost::asio::get_associated_executor(handler)) {}
-    Handler handler;
-    boost::asio::executor_work_guard<Executor> work;
-    std::thread::id started_by = std::this_thread::get_id();
-  };
-  auto state = std::make_shared<State>(std::move(handler));
-  return [state](T value) {
-    auto complete = [handler = std::move(state->handler), value = std::move(value)]() mutable {
+class Waiting {
+ public:
+  explicit Waiting(Handler handler)
+      : handler_(std::move(handler)), work_(boost::asio::get_associated_executor(handler_)) {}
+
+  /// The call has returned. On the thread that made it.
+  void Started() { inside_call_ = false; }
+
+  void Complete(T value) {
+    auto complete = [handler = std::move(handler_), value = std::move(value)]() mutable {
       std::move(handler)(std::move(value));
     };
-    const Executor executor = state->work.get_executor();
-    // An answer given by the calling thread comes before the call has returned, so it is queued.
-    constexpr bool kNoExecutor = std::is_same_v<Executor, boost::asio::system_executor>;
-    if (!kNoExecutor && std::this_thread::get_id() == state->started_by) {
+    const auto executor = work_.get_executor();
+    // Only the thread that made the call can still be inside it.
+    if (std::this_thread::get_id() == made_by_ && inside_call_) {
       boost::asio::post(executor, std::move(complete));
     } else {
       boost::asio::dispatch(executor, std::move(complete));
     }
-    state->work.reset();
-  };
-}
+    work_.reset();
+  }
+
+ private:
+  Handler handler_;
+  boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work_;
+  const std::thread::id made_by_ = std::this_thread::get_id();
+  bool inside_call_ = true;
+};
 
 /// Runs `start` with the token's handler as a Callback<T>.
 template <typename T, typename Token, typename Start>
 auto Initiate(Token&& token, Start start) {
   return boost::asio::async_initiate<Token, void(T)>(
       [start = std::move(start)](auto handler) mutable {
-        start(OnItsExecutor<T>(std::move(handler)));
+        auto waiting = std::make_shared<Waiting<T, decltype(handler)>>(std::move(handler));
+        start(Callback<T>([waiting](T value) { waiting->Complete(std::move(value)); }));
+        waiting->Started();
       },
       token);
 }

@@ -11,6 +11,7 @@
 #include <exception>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -68,6 +69,32 @@ TEST_F(AsioTest, NeverCompletesInsideTheCall) {
   });
   context.run();
   EXPECT_TRUE(completed);
+}
+
+// A caller that holds a lock which its callback takes too would wait for itself.
+TEST_F(AsioTest, NeverCompletesInsideTheCallWithoutAnExecutorEither) {
+  std::mutex mutex;
+  std::promise<Code> completed;
+  {
+    const std::lock_guard held(mutex);
+    AsyncGet(*client_, "", {}, [&](const Result<Found>& found) {
+      const std::lock_guard lock(mutex);
+      completed.set_value(found.status().code());
+    });
+  }
+  EXPECT_EQ(completed.get_future().get(), Code::kInvalidArgument);
+}
+
+TEST_F(AsioTest, WithoutAnExecutorAnswersComeOnTheClientsThread) {
+  std::promise<bool> completed;
+  AsyncGet(*client_, "k", {}, [&](const Result<Found>& /*found*/) {
+    const std::thread::id clients = std::this_thread::get_id();
+    // Also for a call made on that thread.
+    AsyncGet(*client_, "k", {}, [&completed, clients](const Result<Found>& /*found*/) {
+      completed.set_value(std::this_thread::get_id() == clients);
+    });
+  });
+  EXPECT_TRUE(completed.get_future().get());
 }
 
 boost::asio::awaitable<void> UseEverything(Client& client) {
