@@ -66,6 +66,9 @@ struct AppendReply {
   LogIndex commit;
   /// Not to be counted yet (HardState::unsure).
   bool unsure = false;
+  /// Refused: it has committed an entry that the primary has another one for, and cannot go back
+  /// (relaxed durability may forget what a majority had written; protocols 4).
+  bool diverged = false;
 
   bool operator==(const AppendReply&) const = default;
 };

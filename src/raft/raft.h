@@ -193,6 +193,8 @@ class Raft {
   /// The term in which this follower follows a primary (protocols 2): term synced, and the primary
   /// told.
   [[nodiscard]] std::optional<Term> follows() const;
+  /// What was committed here is not what its primary has: its data are to be made anew.
+  [[nodiscard]] bool diverged() const { return term() > Term() && diverged_in_ == term(); }
   [[nodiscard]] const Members& members() const { return log_.members(); }
   [[nodiscard]] const Log& log() const { return log_; }
   /// Whether the replica votes.
@@ -257,6 +259,8 @@ class Raft {
   // replication.cc
   void OnAppendRequest(MonotonicTime now, const Message& message, const AppendRequest& request);
   void OnAppendReply(MonotonicTime now, const Message& message, const AppendReply& reply);
+  [[nodiscard]] bool Contradicts(const AppendRequest& request) const;
+  void Refuse(const AppendRequest& request, bool diverged);
   void AppendOwn(std::vector<Entry> entries);
   void Replicate(MonotonicTime now);
   void ForgetUnstored(LogIndex from);
@@ -318,6 +322,8 @@ class Raft {
   std::uint64_t follow_persist_id_ = 0;
   Term follow_term_;
   bool follow_wanted_ = false;
+  /// Its primary in this term has other entries than those committed here.
+  Term diverged_in_;
   /// The log equals the current primary's up to here. Reset when the term changes.
   LogIndex matched_;
   MonotonicTime primary_heard_at_ = kNever;

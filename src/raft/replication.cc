@@ -184,6 +184,10 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   const bool has_gap = progress->state == Progress::State::kSnapshot &&
                        !(reply.accepted && reply.match >= log_.base().index);
   if (has_gap) return;  // Only the snapshot helps.
+  if (reply.diverged) {
+    progress->SetAside();
+    return;
+  }
   if (reply.accepted && reply.match > log_.last_index()) {
     // It holds what this log does not: one of the two disks forgot.
     progress->SetAside();
@@ -359,6 +363,7 @@ void Raft::OnSnapshotInstalled(const LogBase& base) {
   RF_CHECK(role_ != Role::kPrimary && WantsSnapshot(base.index, base.term))
       << "snapshot at " << base.index << ", committed " << commit_;
   log_ = Log(base, base.index, {}, {});
+  diverged_in_ = Term();
   new_base_ = base;
   unstored_.clear();
   for (Storing& storing : storing_) storing.last = std::min(storing.last, base.index);
@@ -381,6 +386,14 @@ void Raft::OnAppendRequest(MonotonicTime now, const Message& message,
                            const AppendRequest& request) {
   if (role_ == Role::kPrimary) return;  // Nobody else leads in this term.
   HeardOfPrimary(now, message.from);
+  if (diverged() || Contradicts(request)) {
+    diverged_in_ = term();
+    follows_.reset();
+    follow_wanted_ = false;
+    follow_persist_id_ = 0;
+    Refuse(request, /*diverged=*/true);
+    return;
+  }
   if (unsure() && !sure_at_ && request.primary_last > LogIndex()) sure_at_ = request.primary_last;
   if (!unsure() && follows_ != std::optional<Term>(term())) follow_wanted_ = true;
   everywhere_ = std::max(everywhere_, std::min(request.everywhere, log_.last_index()));
@@ -400,8 +413,8 @@ void Raft::OnAppendRequest(MonotonicTime now, const Message& message,
       return;
     }
     // All of it is long committed; a refusal would look like a log that lost what it had
-    // acknowledged.
-    AcceptUpTo(log_.base().index);
+    // acknowledged. What lies above is not claimed: it was not compared.
+    AcceptUpTo(sent_last);
     return;
   }
   if (log_.TermAt(request.previous_index) == std::optional<Term>(request.previous_term)) {
@@ -420,6 +433,23 @@ void Raft::OnAppendRequest(MonotonicTime now, const Message& message,
     AcceptUpTo(sent_last);
     return;
   }
+  Refuse(request, /*diverged=*/false);
+}
+
+/// Whether the primary has other entries than those that were committed here. Below the base, the
+/// terms are not known any more, but terms never decrease along a log: and what is newer than the
+/// base counts for a commit only by the primary's own term.
+bool Raft::Contradicts(const AppendRequest& request) const {
+  const auto differs = [this](LogIndex index, Term term) {
+    if (index < log_.base().index) return term > log_.base().term;
+    return index <= commit_ && log_.TermAt(index) != std::optional<Term>(term);
+  };
+  return differs(request.previous_index, request.previous_term) ||
+         std::any_of(request.entries.begin(), request.entries.end(),
+                     [&](const Entry& entry) { return differs(entry.index, entry.term); });
+}
+
+void Raft::Refuse(const AppendRequest& request, bool diverged) {
   AppendReply refusal;
   refusal.refused_index = request.previous_index;
   refusal.match = log_.LastAtOrBelow(request.previous_index, request.previous_term);
@@ -427,7 +457,8 @@ void Raft::OnAppendRequest(MonotonicTime now, const Message& message,
   refusal.last_index = log_.last_index();
   refusal.commit = commit_;
   refusal.unsure = unsure();
-  SendAfterSync(message.from, refusal);
+  refusal.diverged = diverged;
+  SendAfterSync(primary_, refusal);
 }
 
 void Raft::ForgetUnstored(LogIndex from) {

@@ -244,6 +244,12 @@ void Replica::InPool(env::Task work, env::Task then, Pool pool) {
 }
 
 void Replica::PublishFollows() {
+  if (raft_.diverged() && !std::exchange(said_diverged_, true)) {
+    host_->Say(
+        *this,
+        "set aside, to be made anew: it has entries committed that its primary lacks, so the "
+        "others have forgotten them (relaxed durability, or an old copy of their disks)");
+  }
   const std::optional<Term> follows = raft_.follows();
   cell_->PublishTerm(raft_.term());
   const NodeId node = follows ? NodeOf(raft_.primary()) : NodeId();

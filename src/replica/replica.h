@@ -309,6 +309,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   std::optional<Term> published_follow_;
   NodeId followed_node_;
   ReplicaId followed_id_;
+  bool said_diverged_ = false;
   std::optional<Term> leads_;
   /// Members::index of the members that the host knows, and whether they were joint.
   std::pair<LogIndex, bool> published_members_;

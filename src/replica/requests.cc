@@ -70,6 +70,10 @@ void Replica::Submit(Request request) {
       return;
     }
     if (FromAnyReplica(request.body)) {
+      if (raft_.diverged()) {
+        request.reply(NotPrimary(Effect::kNotApplied));
+        return;
+      }
       const MonotonicTime begin = host_->Now();
       AnswerNow(std::move(request));
       const MonotonicTime end = host_->Now();

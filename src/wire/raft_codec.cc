@@ -101,6 +101,7 @@ void EncodeBody(const raft::AppendReply& body, proto::RaftMessage* out) {
   to->set_last_index(body.last_index.value());
   to->set_commit(body.commit.value());
   to->set_unsure(body.unsure);
+  to->set_diverged(body.diverged);
 }
 
 void EncodeBody(const raft::ReadProbe& body, proto::RaftMessage* out) {
@@ -170,6 +171,7 @@ raft::AppendReply DecodeAppendReply(const proto::AppendReply& in) {
   body.last_index = LogIndex(in.last_index());
   body.commit = LogIndex(in.commit());
   body.unsure = in.unsure();
+  body.diverged = in.diverged();
   return body;
 }
 

@@ -43,6 +43,7 @@ struct Describe {
       out << "refused " << reply.refused_index << ", try " << reply.match << "/" << reply.hint_term;
     }
     if (reply.unsure) out << ", unsure";
+    if (reply.diverged) out << ", diverged";
   }
   void operator()(const ReadProbe& probe) const { out << "read probe " << probe.round; }
   void operator()(const ReadProbeReply& reply) const { out << "read probe reply " << reply.round; }

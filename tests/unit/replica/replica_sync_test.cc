@@ -67,6 +67,29 @@ TEST_F(Follower, AcknowledgesAndAppliesOnlyWhatIsSynced) {
   EXPECT_EQ(Applied(), LogIndex(2));
 }
 
+// Relaxed durability can forget what a majority had. Who still has it must not answer with it.
+TEST_F(Follower, WhoCommittedWhatItsPrimaryLacksSaysSoAndAnswersNobody) {
+  const raft::Entry noop{Term(1), LogIndex(1), raft::EntryKind::kNoop, SharedBytes()};
+  follower_.Hear(1, Term(1), Append(0, {noop, EntryOf(LogIndex(2), OpenSession())}, 2));
+  follower_.Settle();
+  ASSERT_EQ(Applied(), LogIndex(2));
+  Replies();
+  raft::Entry other = noop;
+  other.index = LogIndex(2);
+  other.term = Term(2);
+  follower_.Hear(1, Term(2), Append(1, {other}, 2));
+  follower_.Settle();
+  const auto replies = Replies();
+  ASSERT_FALSE(replies.empty());
+  EXPECT_TRUE(replies.back().diverged);
+  EXPECT_FALSE(replies.back().accepted);
+  EXPECT_FALSE(follower_.cell().Follows(Term(2), NodeId(1)));
+  EXPECT_EQ(follower_.said.size(), 1U);
+  EXPECT_EQ(follower_.Ask(GetRequest("a", proto::Get::ANY_REPLICA))->code(), Code::kNotPrimary);
+  EXPECT_EQ(Applied(), LogIndex(2));
+  EXPECT_FALSE(follower_.failed());
+}
+
 TEST_F(Follower, AnAnswerThatStoresNothingWaitsForTheSyncsBeforeIt) {
   const raft::Entry noop{Term(1), LogIndex(1), raft::EntryKind::kNoop, SharedBytes()};
   follower_.Hear(1, Term(1), Append(0, {noop}, 0));

@@ -54,6 +54,7 @@ TEST(RaftCodecTest, EveryKindComesBackAsItWas) {
   reply.last_index = LogIndex(10);
   reply.commit = LogIndex(6);
   reply.unsure = true;
+  reply.diverged = true;
   const std::vector<raft::Body> bodies = {
       raft::VoteRequest{true, LogIndex(8), Term(2), ReplicaId(4)},
       raft::VoteReply{true, true, true, Duration(123'456'789)},
