@@ -9,6 +9,9 @@ namespace {
 // A round flushes at most so many shards, so that it ends soon and the next one sees what it
 // achieved.
 constexpr std::size_t kFlushesPerRound = 8;
+// Rounds of a full log follow on one another ten times as fast. A shard that still holds it back
+// after a flush will hardly gain by another one at once.
+constexpr int kRoundsPerFlush = 10;
 
 }  // namespace
 
@@ -28,8 +31,9 @@ void LogKeeper::Start(Collect collect) {
 void LogKeeper::Look() {
   if (stopped_) return;
   const std::size_t bytes = log_->usage().bytes;
+  if (bytes <= options_.log_bytes_max) rewritten_bytes_ = 0;
   const Duration pause =
-      bytes > options_.log_bytes_max ? options_.interval / 10 : options_.interval;
+      bytes > options_.log_bytes_max ? options_.interval / kRoundsPerFlush : options_.interval;
   auto again = [this, pause] { control_->RunAt(control_->Now() + pause, [this] { Look(); }); };
   if (bytes <= options_.log_bytes_max / 2) {
     again();
@@ -53,12 +57,20 @@ Status LogKeeper::FlushAndCut(const Shards& shards) {
   const storage::LogStore::Usage usage = log_->usage();
   const bool full = usage.bytes > options_.log_bytes_max;
   std::size_t flushes = 0;
+  std::map<ShardId, int> before = std::exchange(pressed_, {});
   for (const Kept& kept : shards) {
     const bool pressed = full && std::find(usage.oldest.begin(), usage.oldest.end(), kept.shard) !=
                                      usage.oldest.end();
-    if (pressed && flushes < kFlushesPerRound) {
-      ++flushes;
-      if (Status status = kept.data->Flush(); !status.ok()) return status;
+    if (pressed) {
+      int& rounds = pressed_[kept.shard] = before[kept.shard];
+      if (rounds % kRoundsPerFlush != 0) {
+        ++rounds;
+        if (Status status = WriteAgain(kept.shard); !status.ok()) return status;
+      } else if (flushes < kFlushesPerRound) {
+        ++rounds;
+        ++flushes;
+        if (Status status = kept.data->Flush(); !status.ok()) return status;
+      }
     }
     auto flushed = kept.data->flushed_applied();
     if (!flushed.ok()) return flushed.status();
@@ -72,6 +84,14 @@ Status LogKeeper::FlushAndCut(const Shards& shards) {
     });
   }
   return Status::Ok();
+}
+
+Status LogKeeper::WriteAgain(ShardId shard) {
+  // No more than that: or a log full of what nobody can apply would be written over and over.
+  if (rewritten_bytes_ > options_.log_bytes_max / 2) return Status::Ok();
+  const Result<std::size_t> bytes = log_->Rewrite(shard);
+  if (bytes.ok()) rewritten_bytes_ += *bytes;
+  return bytes.status();
 }
 
 }  // namespace ringfort::node

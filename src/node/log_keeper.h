@@ -1,9 +1,11 @@
 // Keeps the log within its budget: cuts each shard's log up to what its data have in files, and
-// flushes the shards that alone hold the oldest segment back.
+// flushes the shards that alone hold the oldest segment back. What such a shard cannot apply, for
+// want of a quorum, is written to the log once more.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -44,6 +46,8 @@ class LogKeeper {
   void Look();
   /// On the pool.
   Status FlushAndCut(const Shards& shards);
+  /// What a flush did not free.
+  Status WriteAgain(ShardId shard);
 
   const LogKeeperOptions options_;
   env::Loop* const control_;
@@ -51,6 +55,12 @@ class LogKeeper {
   storage::LogStore* const log_;
   const std::function<void(const Status&)> on_fatal_;
   Collect collect_;
+  // On the pool, where one round is at work at a time.
+  /// For how many rounds each shard was flushed or written again while it held the oldest segment
+  /// of a full log.
+  std::map<ShardId, int> pressed_;
+  /// What was written again since the log was last within its budget.
+  std::size_t rewritten_bytes_ = 0;
   bool stopped_ = false;
 };
 

@@ -82,8 +82,15 @@ class LogStore {
   /// `members` are in force: the new base. May last only later; a restart may show the old base.
   virtual void Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) = 0;
 
+  /// Has the log write the shard's entries once more at its end, with the next write, so that they
+  /// hold no old segment back; returns how many bytes that takes. Changes nothing that Read or a
+  /// recovery shows; does nothing for a shard whose entries are many, or change before that write,
+  /// or while others wait for it. Reads the disk: not on a loop. Its errors are those of Read.
+  virtual Result<std::size_t> Rewrite(ShardId shard) = 0;
+
   /// The shards that hold the oldest segment back, and how many segment bytes the log holds. A node
-  /// over its budget flushes those shards and cuts them.
+  /// over its budget flushes those shards and cuts them; what they then still need is written
+  /// again.
   struct Usage {
     std::size_t bytes = 0;
     std::vector<ShardId> oldest;

@@ -112,6 +112,7 @@ Status ShardLog::AddEntry(const Record& record, std::uint64_t segment, std::uint
   if (record.kind == raft::EntryKind::kMembers) members_entries_.push_back(record.index);
   entries_.push_back(
       {static_cast<std::uint32_t>(offset / 8), static_cast<std::uint32_t>(record.payload.size())});
+  entry_bytes_ += record.stored_bytes();
   last_ = record.index;
   return Status::Ok();
 }
@@ -141,6 +142,7 @@ void ShardLog::DropFrom(LogIndex index) {
   if (index <= first_) {
     ClearEntries();
   } else {
+    Uncount(head_ + (index - first_), entries_.size());
     entries_.resize(head_ + (index - first_));
     DropRunsFrom(index, &terms_);
     DropRunsFrom(index, &segments_);
@@ -158,6 +160,7 @@ void ShardLog::DropThrough(LogIndex index) {
     first_ = index + 1;
     return;
   }
+  Uncount(head_, head_ + (index + 1 - first_));
   head_ += index + 1 - first_;
   first_ = index + 1;
   DropRunsThrough(index, &terms_);
@@ -170,7 +173,14 @@ void ShardLog::DropThrough(LogIndex index) {
   }
 }
 
+void ShardLog::Uncount(std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to; ++i) {
+    entry_bytes_ -= Record::StoredBytes(entries_[i].payload_bytes);
+  }
+}
+
 void ShardLog::ClearEntries() {
+  entry_bytes_ = 0;
   entries_.clear();
   entries_.shrink_to_fit();
   head_ = 0;

@@ -47,6 +47,8 @@ class ShardLog {
   [[nodiscard]] Term TermOf(LogIndex index) const;
   /// The oldest segment with an entry that is still needed; none without entries.
   [[nodiscard]] std::optional<std::uint64_t> oldest_segment() const;
+  /// What the entries' records take in the segments.
+  [[nodiscard]] std::uint64_t entry_bytes() const { return entry_bytes_; }
 
   /// Applies a record. kCorruption with the reason when it does not follow from what came before.
   Status Apply(const Record& record, std::uint64_t segment, std::uint64_t offset);
@@ -71,6 +73,8 @@ class ShardLog {
   Status CutTo(const Record& record);
   void Begin(raft::LogBase base);
   void DropFrom(LogIndex index);
+  /// Takes entries_[from, to) out of the sum.
+  void Uncount(std::size_t from, std::size_t to);
   void DropThrough(LogIndex index);
   void ClearEntries();
 
@@ -82,6 +86,7 @@ class ShardLog {
   LogIndex first_{1};
   std::size_t head_ = 0;
   std::vector<Entry> entries_;
+  std::uint64_t entry_bytes_ = 0;
   std::vector<raft::TermRun> terms_;
   std::vector<SegmentRun> segments_;
   std::vector<LogIndex> members_entries_;

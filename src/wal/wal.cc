@@ -3,7 +3,9 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <future>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -127,7 +129,7 @@ Status Wal::PrepareRecovery() {
     }
     std::vector<Work> works;
     works.push_back(std::move(marks));
-    if (Status status = WriteRecords(works, {}, /*sync=*/true); !status.ok()) return status;
+    if (Status status = WriteRecords(works, {}, {}, /*sync=*/true); !status.ok()) return status;
     if (Status status = tail_.ClearTornNote(); !status.ok()) return status;
   }
   recovery_.unsure = was_torn_;
@@ -192,6 +194,38 @@ void Wal::Cut(ShardId shard, LogIndex index, Term term, const raft::Members& mem
   if (index > cut.index) cut = {index, term, members};
 }
 
+Result<std::size_t> Wal::Rewrite(ShardId shard) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    const auto is_it = [shard](const storage::LogUpdate& again) { return again.shard == shard; };
+    if (rewrites_.size() >= kRewritesWaitingMax ||
+        std::any_of(rewrites_.begin(), rewrites_.end(), is_it)) {
+      return std::size_t{0};
+    }
+  }
+  LogIndex first;
+  LogIndex last;
+  {
+    const std::lock_guard lock(state_mutex_);
+    const ShardLog* log = state_.Find(shard);
+    if (log == nullptr || log->entry_bytes() > kRewriteBytesMax) return std::size_t{0};
+    first = log->base().index + 1;
+    last = log->last();
+  }
+  if (first > last) return std::size_t{0};
+  Result<std::vector<raft::Entry>> entries =
+      Read(shard, first, last, std::numeric_limits<std::size_t>::max());
+  if (entries.status().code() == Code::kNotFound) return std::size_t{0};  // Cut meanwhile.
+  if (!entries.ok()) return entries.status();
+  storage::LogUpdate again;
+  again.shard = shard;
+  again.entries = *std::move(entries);
+  const std::size_t bytes = BodyBytes(again);
+  const std::lock_guard lock(queue_mutex_);
+  rewrites_.push_back(std::move(again));
+  return bytes;
+}
+
 Result<std::vector<raft::Entry>> Wal::Read(ShardId shard, LogIndex first, LogIndex last,
                                            std::size_t bytes_max) {
   if (first > last) {
@@ -234,6 +268,7 @@ void Wal::RunWriter() {
   while (true) {
     std::vector<Work> works;
     Cuts cuts;
+    storage::LogUpdate again;
     {
       std::unique_lock lock(queue_mutex_);
       wake_writer_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
@@ -246,10 +281,14 @@ void Wal::RunWriter() {
         queue_.pop_front();
       }
       cuts.swap(cuts_);
+      if (!rewrites_.empty()) {
+        again = std::move(rewrites_.front());
+        rewrites_.pop_front();
+      }
     }
     in_flight_since_.store(BoottimeNanos(), std::memory_order_relaxed);
     if (failure_.ok()) {
-      if (Status status = Commit(works, std::move(cuts)); !status.ok()) {
+      if (Status status = Commit(works, std::move(cuts), std::move(again)); !status.ok()) {
         failure_ =
             Status(Code::kIoError, "the log takes no more: " + status.message(), Effect::kUnknown);
       }
@@ -259,23 +298,25 @@ void Wal::RunWriter() {
   }
 }
 
-Status Wal::Commit(const std::vector<Work>& works, Cuts cuts) {
+Status Wal::Commit(const std::vector<Work>& works, Cuts cuts, storage::LogUpdate again) {
   KeepWritableCuts(&cuts);
+  KeepIfUnchanged(cuts, &again);
   bool sync = false;
-  bool records = !cuts.empty();
+  bool records = !cuts.empty() || !again.entries.empty();
   for (const Work& work : works) {
     sync = sync || work.sync;
     records = records || work.body_bytes > 0;
   }
-  if (records) return WriteRecords(works, cuts, sync);
+  if (records) return WriteRecords(works, cuts, again, sync);
   if (!sync) return Status::Ok();
   if (Status status = tail_.Sync(); !status.ok()) return status;
   RetireSegments();
   return Status::Ok();
 }
 
-Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts, bool sync) {
-  std::uint64_t body_bytes = 0;
+Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts,
+                         const storage::LogUpdate& again, bool sync) {
+  std::uint64_t body_bytes = BodyBytes(again);
   for (const Work& work : works) body_bytes += work.body_bytes;
   for (const auto& [shard, base] : cuts) {
     body_bytes += Record::StoredBytes(MembersBytes(base.members));
@@ -297,6 +338,8 @@ Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts, bool 
     batch_.Add({RecordType::kCut, {}, shard, base.term, base.index, payload});
     planned_[shard].base = base.index;
   }
+  // Before the new entries, some of which may take the place of older ones.
+  if (!again.entries.empty()) AddUpdate(again);
   for (const Work& work : works) {
     for (const storage::LogUpdate& update : work.updates) AddUpdate(update);
   }
@@ -323,6 +366,27 @@ void Wal::KeepWritableCuts(Cuts* cuts) {
     }
     cut = cuts->erase(cut);
   }
+}
+
+/// Leaves of `again` what the cuts leave; nothing when the shard has other entries by now. Those
+/// that it replaces stay where they are until the batch is synced (RetireSegments).
+void Wal::KeepIfUnchanged(const Cuts& cuts, storage::LogUpdate* again) const {
+  std::vector<raft::Entry>& entries = again->entries;
+  if (entries.empty()) return;
+  const ShardLog* shard = state_.Find(again->shard);
+  RF_CHECK(shard != nullptr);
+  const auto cut = cuts.find(again->shard);
+  const LogIndex base = cut == cuts.end() ? shard->base().index : cut->second.index;
+  const auto above = std::find_if(entries.begin(), entries.end(),
+                                  [base](const raft::Entry& entry) { return entry.index > base; });
+  entries.erase(entries.begin(), above);
+  const bool unchanged =
+      !entries.empty() && entries.front().index == base + 1 &&
+      entries.back().index == shard->last() &&
+      std::all_of(entries.begin(), entries.end(), [shard](const raft::Entry& entry) {
+        return shard->TermOf(entry.index) == entry.term;
+      });
+  if (!unchanged) entries.clear();
 }
 
 void Wal::AddUpdate(const storage::LogUpdate& update) {

@@ -53,6 +53,10 @@ class Wal final : public storage::LogStore {
  public:
   /// A batch takes at most so many bytes of records, or one append that is larger by itself.
   static constexpr std::uint64_t kBatchBytesMax = 8 << 20;
+  /// A shard with more entries than this is not written again. A batch carries one such shard.
+  static constexpr std::uint64_t kRewriteBytesMax = 16 << 20;
+  /// Further ones are not taken: whoever asks will ask again.
+  static constexpr std::size_t kRewritesWaitingMax = 4;
 
   /// kInvalidArgument for the options, kCorruption for a damaged or missing log, kWrongCluster for
   /// another incarnation's, kIoError for the rest, a directory in use among it. A torn end is none:
@@ -70,6 +74,7 @@ class Wal final : public storage::LogStore {
   Result<std::vector<raft::Entry>> Read(ShardId shard, LogIndex first, LogIndex last,
                                         std::size_t bytes_max) override;
   void Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) override;
+  Result<std::size_t> Rewrite(ShardId shard) override;
   /// Spare files are not counted; there are at most three.
   [[nodiscard]] Usage usage() const override;
   [[nodiscard]] Duration stalled_for() const override;
@@ -96,9 +101,12 @@ class Wal final : public storage::LogStore {
 
   // On the writer's thread, and before it starts.
   void RunWriter();
-  Status Commit(const std::vector<Work>& works, Cuts cuts);
-  Status WriteRecords(const std::vector<Work>& works, const Cuts& cuts, bool sync);
+  Status Commit(const std::vector<Work>& works, Cuts cuts, storage::LogUpdate again);
+  /// In this order: the cuts, what is written `again`, the works' updates.
+  Status WriteRecords(const std::vector<Work>& works, const Cuts& cuts,
+                      const storage::LogUpdate& again, bool sync);
   void KeepWritableCuts(Cuts* cuts);
+  void KeepIfUnchanged(const Cuts& cuts, storage::LogUpdate* again) const;
   void AddUpdate(const storage::LogUpdate& update);
   void ApplyBatch(std::uint64_t batch_offset);
   void RetireSegments();
@@ -126,6 +134,8 @@ class Wal final : public storage::LogStore {
   std::deque<Work> queue_;
   /// The newest cut of each shard that no batch carries yet.
   Cuts cuts_;
+  /// All entries that a shard had when it was asked for.
+  std::deque<storage::LogUpdate> rewrites_;
   bool stopping_ = false;
 
   /// CLOCK_BOOTTIME, in nanoseconds, when the commit in flight began; 0 when none is.

@@ -283,6 +283,57 @@ TEST_P(LogStoreContract, TheShardThatHoldsTheLogBackIsNamedAndCuttingItFreesIt) 
   EXPECT_EQ(CrashAndRecover(idle).base.index, LogIndex(1));
 }
 
+TEST_P(LogStoreContract, AShardThatIsWrittenAgainHoldsNothingBackAndReadsAsBefore) {
+  const ShardId stuck(1);
+  LogUpdate few = Entries(stuck, 3, 1, 4);
+  few.entries[2].kind = raft::EntryKind::kMembers;
+  few.entries[2].data = SharedBytes(std::string("not read here"));
+  few.hard_state = raft::HardState{Term(3), ReplicaId(2)};
+  Append(few);
+  std::uint64_t last = 0;
+  const auto fill = [&] {
+    for (int i = 0; i < 100; ++i) {
+      LogUpdate update;
+      update.shard = kShard;
+      update.entries.push_back(MakeEntry(1, ++last, std::string(5000, 'b')));
+      Append(std::move(update));
+    }
+    store().Cut(kShard, LogIndex(last), Term(1), MakeMembers(3));
+    ASSERT_TRUE(store().Sync().ok());
+  };
+  fill();
+  ASSERT_THAT(store().usage().oldest, ElementsAre(stuck));
+  const auto check = [&](std::size_t first) {
+    const auto read = store().Read(stuck, LogIndex(first + 1), LogIndex(4), kAll);
+    ASSERT_TRUE(read.ok()) << read.status().ToString();
+    EXPECT_THAT(*read, ::testing::ElementsAreArray(few.entries.begin() + static_cast<int>(first),
+                                                   few.entries.end()));
+  };
+  ASSERT_TRUE(store().Rewrite(stuck).ok());
+  EXPECT_EQ(*store().Rewrite(ShardId(99)), 0U) << "unknown: nothing to do";
+  ASSERT_TRUE(store().Sync().ok());
+  EXPECT_THAT(store().usage().oldest, ::testing::IsEmpty());
+  check(0);
+  RecoveredShard shard = CrashAndRecover(stuck);
+  EXPECT_EQ(shard.last, LogIndex(4));
+  EXPECT_EQ(shard.hard_state, *few.hard_state);
+  EXPECT_EQ(shard.members_entries.size(), 1U);
+  check(0);
+
+  // Together with a cut, and once more after the start.
+  fill();
+  ASSERT_THAT(store().usage().oldest, ElementsAre(stuck));
+  ASSERT_TRUE(store().Rewrite(stuck).ok());
+  store().Cut(stuck, LogIndex(2), Term(3), MakeMembers(3));
+  ASSERT_TRUE(store().Sync().ok());
+  EXPECT_THAT(store().usage().oldest, ::testing::IsEmpty());
+  check(2);
+  shard = CrashAndRecover(stuck);
+  EXPECT_EQ(shard.base.index, LogIndex(2));
+  EXPECT_EQ(shard.last, LogIndex(4));
+  check(2);
+}
+
 /// A shard as simple as can be, to compare with.
 struct Twin {
   raft::HardState hard_state;
@@ -320,6 +371,11 @@ class RandomHistory {
     ASSERT_TRUE(store.Sync().ok());
     twin.entries.erase(twin.entries.begin(), twin.entries.upper_bound(index));
     twin.base = {index, term, MakeMembers(3)};
+  }
+  /// Any shard; some are not there.
+  void MaybeRewrite(LogStore& store) {
+    if (!random_.OneIn(3)) return;
+    ASSERT_TRUE(store.Rewrite(ShardId(static_cast<std::uint32_t>(random_.Below(9)))).ok());
   }
   bool OneIn(std::uint64_t n) { return random_.OneIn(n); }
 
@@ -387,7 +443,9 @@ TEST_P(LogStoreContract, RandomHistoriesWithCrashesAgreeWithADumbTwin) {
     world_ = GetParam().make();
     RandomHistory history(seed);
     for (int step = 0; step < 200; ++step) {
+      history.MaybeRewrite(store());
       Append(history.NextUpdates());
+      history.MaybeRewrite(store());
       history.MaybeCut(store());
       if (!history.OneIn(20)) continue;
       world_->Crash();

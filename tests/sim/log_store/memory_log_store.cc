@@ -47,7 +47,7 @@ void MemoryLogStore::Append(std::vector<storage::LogUpdate> updates, storage::Ap
 void MemoryLogStore::BeginWrite() {
   in_flight_ = std::make_unique<Batch>();
   in_flight_->number = next_batch_++;
-  in_flight_->cuts = std::exchange(cuts_, {});
+  in_flight_->chores = std::exchange(chores_, {});
   in_flight_->works.assign(std::make_move_iterator(queue_.begin()),
                            std::make_move_iterator(queue_.end()));
   queue_.clear();
@@ -73,7 +73,7 @@ void MemoryLogStore::FinishWrite() {
 void MemoryLogStore::Apply(Batch* batch) {
   ApplyTo(&seen_, *batch);
   batch->written = true;
-  Batch copy{batch->number, batch->cuts, {}, batch->sync, true};
+  Batch copy{batch->number, batch->chores, {}, batch->sync, true};
   for (const Work& work : batch->works) copy.works.push_back({work.updates, nullptr});
   unsynced_.push_back(std::move(copy));
   if (batch->sync) SyncWritten();
@@ -94,12 +94,20 @@ bool MemoryLogStore::NeedsSync(const Batch& batch) const {
 }
 
 void MemoryLogStore::ApplyTo(Shards* shards, const Batch& batch) {
-  for (const auto& [id, base] : batch.cuts) {
+  for (const auto& [id, base] : batch.chores.cuts) {
     Shard& shard = (*shards)[id];
     if (base.index <= shard.base.index || base.index > shard.last()) continue;
     const auto dropped = static_cast<std::ptrdiff_t>(base.index - shard.base.index);
     shard.entries.erase(shard.entries.begin(), shard.entries.begin() + dropped);
     shard.base = base;
+  }
+  for (const ShardId id : batch.chores.rewrites) {
+    const auto found = shards->find(id);
+    if (found == shards->end()) continue;
+    for (StoredEntry& stored : found->second.entries) {
+      stored.batch = batch.number;
+      if (shards == &seen_) Count(batch, stored.entry);
+    }
   }
   for (const Work& work : batch.works) {
     for (const storage::LogUpdate& update : work.updates) {
@@ -116,20 +124,25 @@ void MemoryLogStore::ApplyTo(Shards* shards, const Batch& batch) {
             << "entry " << entry.index << " of shard " << update.shard << " after " << shard.last();
         shard.entries.resize(entry.index - shard.base.index - 1);
         shard.entries.push_back({entry, batch.number});
+        if (shards == &seen_) Count(batch, entry);
       }
       if (options_.watch) options_.watch(update, shards == &synced_);
     }
   }
 }
 
+void MemoryLogStore::Count(const Batch& batch, const raft::Entry& entry) {
+  segment_bytes_[batch.number / kSegmentBatches] += entry.size_bytes();
+}
+
 Status MemoryLogStore::Sync() {
   if (!failure_.ok()) return failure_;
-  if (in_flight_ == nullptr && !cuts_.empty()) BeginWrite();
+  if (in_flight_ == nullptr && !chores_.empty()) BeginWrite();
   if (in_flight_ != nullptr && !in_flight_->written) Apply(in_flight_.get());
-  if (!queue_.empty() || !cuts_.empty()) {
+  if (!queue_.empty() || !chores_.empty()) {
     // One write more for what waits. It is over when this returns; its callbacks come with those of
     // the write in flight.
-    Batch rest{next_batch_++, std::exchange(cuts_, {}), {}, true, false};
+    Batch rest{next_batch_++, std::exchange(chores_, {}), {}, true, false};
     std::move(queue_.begin(), queue_.end(), std::back_inserter(rest.works));
     queue_.clear();
     Apply(&rest);
@@ -162,22 +175,34 @@ Result<std::vector<raft::Entry>> MemoryLogStore::Read(ShardId shard, LogIndex fi
 }
 
 void MemoryLogStore::Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) {
-  raft::LogBase& cut = cuts_[shard];
+  raft::LogBase& cut = chores_.cuts[shard];
   if (index > cut.index) cut = {index, term, members};
+}
+
+Result<std::size_t> MemoryLogStore::Rewrite(ShardId shard) {
+  chores_.rewrites.insert(shard);
+  const auto found = seen_.find(shard);
+  std::size_t bytes = 0;
+  if (found == seen_.end()) return bytes;
+  for (const StoredEntry& stored : found->second.entries) bytes += stored.entry.size_bytes();
+  return bytes;
 }
 
 storage::LogStore::Usage MemoryLogStore::usage() const {
   Usage usage;
-  std::uint64_t oldest = next_batch_ / kSegmentBatches;
+  const std::uint64_t newest = next_batch_ / kSegmentBatches;
+  std::uint64_t oldest = newest;
   for (const auto& [id, shard] : seen_) {
-    for (const StoredEntry& stored : shard.entries) usage.bytes += stored.entry.size_bytes();
     if (shard.entries.empty()) continue;
     const std::uint64_t segment = shard.entries.front().batch / kSegmentBatches;
     if (segment < oldest) {
       oldest = segment;
       usage.oldest.clear();
     }
-    if (segment == oldest && oldest < next_batch_ / kSegmentBatches) usage.oldest.push_back(id);
+    if (segment == oldest && oldest < newest) usage.oldest.push_back(id);
+  }
+  for (auto held = segment_bytes_.lower_bound(oldest); held != segment_bytes_.end(); ++held) {
+    usage.bytes += held->second;
   }
   return usage;
 }
@@ -199,7 +224,7 @@ void MemoryLogStore::ForgetUnsynced(Unsynced fate) {
   unsynced_.clear();
   seen_ = synced_;
   queue_.clear();
-  cuts_.clear();
+  chores_ = {};
   in_flight_.reset();
   failure_ = Status::Ok();
   process_ = std::make_shared<bool>(true);
@@ -213,6 +238,7 @@ void MemoryLogStore::Wipe() {
   ForgetUnsynced(Unsynced::kLost);
   seen_.clear();
   synced_.clear();
+  segment_bytes_.clear();
 }
 
 std::optional<raft::HardState> MemoryLogStore::SyncedHardState(ShardId shard) const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/time.h"
@@ -47,6 +48,7 @@ class MemoryLogStore final : public storage::LogStore {
   Result<std::vector<raft::Entry>> Read(ShardId shard, LogIndex first, LogIndex last,
                                         std::size_t bytes_max) override;
   void Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) override;
+  Result<std::size_t> Rewrite(ShardId shard) override;
   [[nodiscard]] Usage usage() const override;
   [[nodiscard]] Duration stalled_for() const override;
 
@@ -101,9 +103,15 @@ class MemoryLogStore final : public storage::LogStore {
     std::vector<storage::LogUpdate> updates;
     storage::AppendDone done;
   };
+  struct Chores {
+    Cuts cuts;
+    std::set<ShardId> rewrites;
+
+    [[nodiscard]] bool empty() const { return cuts.empty() && rewrites.empty(); }
+  };
   struct Batch {
     std::uint64_t number = 0;
-    Cuts cuts;
+    Chores chores;
     std::vector<Work> works;
     bool sync = false;
     bool written = false;
@@ -116,6 +124,7 @@ class MemoryLogStore final : public storage::LogStore {
   void SyncWritten();
   [[nodiscard]] bool NeedsSync(const Batch& batch) const;
   void ApplyTo(Shards* shards, const Batch& batch);
+  void Count(const Batch& batch, const raft::Entry& entry);
 
   const Options options_;
   /// As a running process sees it, and as a crash would leave it.
@@ -127,10 +136,12 @@ class MemoryLogStore final : public storage::LogStore {
   Status failure_;
 
   std::deque<Work> queue_;
-  Cuts cuts_;
+  Chores chores_;
   std::unique_ptr<Batch> in_flight_;
   MonotonicTime in_flight_since_ = kNever;
   std::uint64_t next_batch_ = 1;
+  /// What was written to each segment, in bytes of entries.
+  std::map<std::uint64_t, std::size_t> segment_bytes_;
   /// Dies with the process: a task of before a crash finds it gone.
   std::shared_ptr<bool> process_ = std::make_shared<bool>(true);
 };

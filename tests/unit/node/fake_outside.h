@@ -130,6 +130,10 @@ class ScriptedLog final : public storage::LogStore {
   }
   void Cut(ShardId /*shard*/, LogIndex /*index*/, Term /*term*/,
            const raft::Members& /*members*/) override {}
+  Result<std::size_t> Rewrite(ShardId shard) override {
+    rewritten.push_back(shard);
+    return rewritten_bytes;
+  }
   [[nodiscard]] Usage usage() const override { return usage_now; }
   [[nodiscard]] Duration stalled_for() const override {
     if (when_asked) when_asked();
@@ -137,6 +141,9 @@ class ScriptedLog final : public storage::LogStore {
   }
 
   Usage usage_now;
+  std::vector<ShardId> rewritten;
+  /// What each Rewrite says to take.
+  std::size_t rewritten_bytes = 10;
   Duration stalled_now{};
   /// Called when somebody asks whether the disk stalls.
   std::function<void()> when_asked;

@@ -107,6 +107,36 @@ TEST_F(LogKeeperTest, ARoundFlushesAFewShardsOnly) {
   const std::vector<int> flushes = Flushes();
   EXPECT_EQ(std::count(flushes.begin(), flushes.end(), 1), 8);
   EXPECT_EQ(std::count(flushes.begin(), flushes.end(), 0), 12);
+  loop_.Pass(200ms);
+  EXPECT_THAT(Flushes(), testing::Each(1)) << "the others in the rounds after it";
+}
+
+TEST_F(LogKeeperTest, WhatAFlushDoesNotFreeIsWrittenAgain) {
+  log_.usage_now = {1001, {ShardId(1)}};
+  Start(2);
+  loop_.Pass(0s);
+  EXPECT_THAT(log_.rewritten, SizeIs(0));
+  loop_.Pass(100ms);
+  EXPECT_THAT(log_.rewritten, ElementsAre(ShardId(1)));
+  EXPECT_THAT(Flushes(), ElementsAre(0, 1));
+  loop_.Pass(800ms);
+  EXPECT_THAT(Flushes(), ElementsAre(0, 1));
+  loop_.Pass(100ms);
+  EXPECT_THAT(Flushes(), ElementsAre(0, 2)) << "another flush a second later";
+}
+
+// A log full of what nobody can apply must not be written over and over.
+TEST_F(LogKeeperTest, NoMoreThanHalfALogIsWrittenAgainUntilThereIsRoom) {
+  log_.usage_now = {1001, {ShardId(0)}};
+  log_.rewritten_bytes = 251;
+  Start(1);
+  loop_.Pass(900ms);
+  EXPECT_THAT(log_.rewritten, SizeIs(2));
+  log_.usage_now.bytes = 1000;
+  loop_.Pass(1s);
+  log_.usage_now.bytes = 1001;
+  loop_.Pass(1900ms);
+  EXPECT_THAT(log_.rewritten, SizeIs(4));
 }
 
 TEST_F(LogKeeperTest, AFailedFlushIsFatal) {

@@ -194,6 +194,81 @@ TEST_F(WalTest, SegmentsAreRecycledAndTheDirectoryStaysSmall) {
   EXPECT_EQ(recovery.shards.at(0).last, LogIndex(last));
 }
 
+// Rewriting in the newest segment only moves an entry once the batch that does it is synced: until
+// then a crash shows the old segments, so they stay.
+TEST_F(WalTest, WhatIsWrittenAgainFreesItsSegmentOnlyOnceItIsSynced) {
+  constexpr ShardId kStuck{9};
+  Open(Durability::kRelaxed);
+  ASSERT_TRUE(Append(1, 3000, kStuck).ok());
+  std::uint64_t last = 0;
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE(Append(++last).ok());
+  wal_->Cut(kShard, LogIndex(last), Term(1), {});
+  ASSERT_TRUE(wal_->Sync().ok());
+  ASSERT_THAT(wal_->usage().oldest, testing::ElementsAre(kStuck));
+  ASSERT_TRUE(wal_->Rewrite(kStuck).ok());
+  ASSERT_TRUE(Append(++last, 10).ok());
+  EXPECT_GT(wal_->usage().bytes, std::size_t{64 << 10}) << "written, but not synced";
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_LE(wal_->usage().bytes, std::size_t{2 * (64 << 10)});
+  const Result<std::size_t> again = wal_->Rewrite(kStuck);
+  ASSERT_TRUE(again.ok());
+  EXPECT_LT(*again, 3100U) << "one entry, not two";
+  Open(Durability::kRelaxed);
+  EXPECT_TRUE(wal_->Read(kStuck, LogIndex(1), LogIndex(1), 0).ok());
+}
+
+// What was read for it may be old when it is written: an entry that came since must not be cut off.
+TEST_F(WalTest, AShardThatChangesMeanwhileIsNotWrittenAgain) {
+  Open();
+  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(Append(i).ok());
+  disk_.Stall();
+  std::promise<Status> fourth;
+  wal_->Append({OneEntry(kShard, 1, 4, 3000)}, [&](Status status) { fourth.set_value(status); });
+  disk_.AwaitStalled();
+  EXPECT_GT(*wal_->Rewrite(kShard), 9000U);  // As it stood before the write in flight.
+  disk_.Release();
+  ASSERT_TRUE(fourth.get_future().get().ok());
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_TRUE(wal_->Read(kShard, LogIndex(1), LogIndex(4), 0).ok());
+  Open();
+  EXPECT_EQ(wal_->TakeRecovery().shards.at(0).last, LogIndex(4));
+}
+
+// A torn rewrite loses nothing: what it was to replace is still there.
+TEST_F(WalTest, ATornRewriteLeavesTheEntriesWhereTheyWere) {
+  constexpr ShardId kStuck{9};
+  Open();
+  for (std::uint64_t i = 1; i <= 3; ++i) ASSERT_TRUE(Append(i, 3000, kStuck).ok());
+  std::uint64_t last = 0;
+  while (wal_->usage().oldest.empty()) {
+    ASSERT_TRUE(Append(++last).ok());
+    wal_->Cut(kShard, LogIndex(last), Term(1), {});
+  }
+  ASSERT_TRUE(wal_->Sync().ok());
+  const Image before = LoadImage(dir_);
+  ASSERT_TRUE(wal_->Rewrite(kStuck).ok());
+  ASSERT_TRUE(wal_->Sync().ok());
+  Image torn = LoadImage(dir_);
+  wal_.reset();
+  const std::string segment = LastSegment(before);
+  ASSERT_EQ(LastSegment(torn), segment);
+  const std::string& old_bytes = before.at(segment);
+  const std::string whole = torn.at(segment);
+  const auto start = static_cast<std::size_t>(
+      std::mismatch(old_bytes.begin(), old_bytes.end(), whole.begin()).first - old_bytes.begin());
+  for (const std::size_t kept : {8, 60, 2000, 6000, 9000}) {
+    SCOPED_TRACE("bytes kept of the torn write: " + std::to_string(kept));
+    torn = before;
+    torn[segment].replace(start, kept, whole, start, kept);
+    StoreImage(torn, dir_);
+    Open();
+    const storage::Recovery recovery = wal_->TakeRecovery();
+    EXPECT_TRUE(recovery.unsure);
+    EXPECT_TRUE(wal_->Read(kStuck, LogIndex(1), LogIndex(3), 0).ok());
+    wal_.reset();
+  }
+}
+
 TEST_F(WalTest, ReadersBesideAWriterThatRecycles) {
   Open();
   std::atomic<std::uint64_t> acknowledged{0};
