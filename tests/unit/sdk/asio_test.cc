@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/sdk/one_node.h"
@@ -74,27 +75,32 @@ TEST_F(AsioTest, NeverCompletesInsideTheCall) {
 // A caller that holds a lock which its callback takes too would wait for itself.
 TEST_F(AsioTest, NeverCompletesInsideTheCallWithoutAnExecutorEither) {
   std::mutex mutex;
-  std::promise<Code> completed;
+  std::promise<Code> promise;
+  std::future<Code> completed = promise.get_future();
   {
     const std::lock_guard held(mutex);
-    AsyncGet(*client_, "", {}, [&](const Result<Found>& found) {
-      const std::lock_guard lock(mutex);
-      completed.set_value(found.status().code());
-    });
+    AsyncGet(*client_, "", {},
+             [&mutex, promise = std::move(promise)](const Result<Found>& found) mutable {
+               { const std::lock_guard lock(mutex); }
+               promise.set_value(found.status().code());
+             });
   }
-  EXPECT_EQ(completed.get_future().get(), Code::kInvalidArgument);
+  EXPECT_EQ(completed.get(), Code::kInvalidArgument);
 }
 
 TEST_F(AsioTest, WithoutAnExecutorAnswersComeOnTheClientsThread) {
-  std::promise<bool> completed;
-  AsyncGet(*client_, "k", {}, [&](const Result<Found>& /*found*/) {
-    const std::thread::id clients = std::this_thread::get_id();
-    // Also for a call made on that thread.
-    AsyncGet(*client_, "k", {}, [&completed, clients](const Result<Found>& /*found*/) {
-      completed.set_value(std::this_thread::get_id() == clients);
-    });
-  });
-  EXPECT_TRUE(completed.get_future().get());
+  std::promise<bool> promise;
+  std::future<bool> same = promise.get_future();
+  AsyncGet(*client_, "k", {},
+           [this, promise = std::move(promise)](const Result<Found>& /*found*/) mutable {
+             const std::thread::id clients = std::this_thread::get_id();
+             // Also for a call made on that thread.
+             AsyncGet(*client_, "k", {},
+                      [clients, promise = std::move(promise)](const Result<Found>& /*f*/) mutable {
+                        promise.set_value(std::this_thread::get_id() == clients);
+                      });
+           });
+  EXPECT_TRUE(same.get());
 }
 
 boost::asio::awaitable<void> UseEverything(Client& client) {
