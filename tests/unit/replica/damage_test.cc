@@ -8,8 +8,7 @@
 namespace ringfort::replica {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;  // NOLINT: tests only
 using testing::HasSubstr;
 
 /// A primary on node 1 of three, with an entry under "a" that it cannot read.
