@@ -74,6 +74,17 @@ class LogStoreContract : public ::testing::TestWithParam<NamedLogWorld> {
   Code ReadCode(ShardId shard, std::uint64_t first, std::uint64_t last) {
     return store().Read(shard, LogIndex(first), LogIndex(last), kAll).status().code();
   }
+  /// Fills segments with kShard's entries, which nobody needs then: others may hold them back.
+  void WriteSegmentsAndCutThem() {
+    for (int i = 0; i < 100; ++i) {
+      LogUpdate update;
+      update.shard = kShard;
+      update.entries.push_back(MakeEntry(1, ++written_, std::string(5000, 'b')));
+      Append(std::move(update));
+    }
+    store().Cut(kShard, LogIndex(written_), Term(1), MakeMembers(3));
+    ASSERT_TRUE(store().Sync().ok());
+  }
   RecoveredShard CrashAndRecover(ShardId shard) {
     world_->Crash();
     const Recovery recovery = store().TakeRecovery();
@@ -86,6 +97,7 @@ class LogStoreContract : public ::testing::TestWithParam<NamedLogWorld> {
   }
 
   std::unique_ptr<LogStoreWorld> world_ = GetParam().make();
+  std::uint64_t written_ = 0;  ///< By WriteSegmentsAndCutThem.
 };
 
 TEST_P(LogStoreContract, AFreshLogIsEmptyAndSure) {
@@ -264,15 +276,7 @@ TEST_P(LogStoreContract, AnEntryOfTheLargestSizeFits) {
 TEST_P(LogStoreContract, TheShardThatHoldsTheLogBackIsNamedAndCuttingItFreesIt) {
   const ShardId idle(1);
   Append(Entries(idle, 1, 1, 1));
-  std::uint64_t last = 0;
-  for (int i = 0; i < 100; ++i) {
-    LogUpdate update;
-    update.shard = kShard;
-    update.entries.push_back(MakeEntry(1, ++last, std::string(5000, 'b')));
-    Append(std::move(update));
-  }
-  store().Cut(kShard, LogIndex(last), Term(1), MakeMembers(3));
-  ASSERT_TRUE(store().Sync().ok());
+  WriteSegmentsAndCutThem();
   const LogStore::Usage held = store().usage();
   EXPECT_THAT(held.oldest, ElementsAre(idle));
   store().Cut(idle, LogIndex(1), Term(1), MakeMembers(3));
@@ -290,18 +294,7 @@ TEST_P(LogStoreContract, AShardThatIsWrittenAgainHoldsNothingBackAndReadsAsBefor
   few.entries[2].data = SharedBytes(std::string("not read here"));
   few.hard_state = raft::HardState{Term(3), ReplicaId(2)};
   Append(few);
-  std::uint64_t last = 0;
-  const auto fill = [&] {
-    for (int i = 0; i < 100; ++i) {
-      LogUpdate update;
-      update.shard = kShard;
-      update.entries.push_back(MakeEntry(1, ++last, std::string(5000, 'b')));
-      Append(std::move(update));
-    }
-    store().Cut(kShard, LogIndex(last), Term(1), MakeMembers(3));
-    ASSERT_TRUE(store().Sync().ok());
-  };
-  fill();
+  WriteSegmentsAndCutThem();
   ASSERT_THAT(store().usage().oldest, ElementsAre(stuck));
   const auto check = [&](std::size_t first) {
     const auto read = store().Read(stuck, LogIndex(first + 1), LogIndex(4), kAll);
@@ -321,7 +314,7 @@ TEST_P(LogStoreContract, AShardThatIsWrittenAgainHoldsNothingBackAndReadsAsBefor
   check(0);
 
   // Together with a cut, and once more after the start.
-  fill();
+  WriteSegmentsAndCutThem();
   ASSERT_THAT(store().usage().oldest, ElementsAre(stuck));
   ASSERT_TRUE(store().Rewrite(stuck).ok());
   store().Cut(stuck, LogIndex(2), Term(3), MakeMembers(3));
