@@ -126,6 +126,12 @@ Result<std::optional<std::string>> RocksShard::Get(std::string_view key, ReadDep
       place_.db->Get(AtDepth(depth), place_.family, rocksdb::Slice(key.data(), key.size()), &slice);
   if (read.IsNotFound()) return std::optional<std::string>();
   if (!read.ok()) return ReadStatus(read, "read from " + place_.family->GetName());
+  // Of a table that is not open, kBlockCacheTier says "the key may exist": ok, and an empty value.
+  // (DB::KeyMayExist tells the two apart, but not an error from an absent key.)
+  if (depth == ReadDepth::kMemory && slice.empty()) {
+    return Status(Code::kUnavailable,
+                  "the table of " + place_.family->GetName() + " is not open (read from disk)");
+  }
   if (slice.IsPinned()) value.assign(slice.data(), slice.size());
   return std::optional<std::string>(std::move(value));
 }

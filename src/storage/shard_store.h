@@ -79,7 +79,8 @@ class ShardData {
  public:
   virtual ~ShardData() = default;
 
-  /// The value; none when the key is absent. kUnavailable: not in memory (depth kMemory only).
+  /// The value; none when the key is absent. kUnavailable: not in memory, or an empty value, which
+  /// RocksDB cannot tell from that (depth kMemory only).
   [[nodiscard]] virtual Result<std::optional<std::string>> Get(std::string_view key,
                                                                ReadDepth depth) const = 0;
   /// A page of a range, a consistent view of one moment. kUnavailable as for Get.

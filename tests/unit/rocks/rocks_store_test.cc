@@ -59,6 +59,60 @@ TEST(RocksStore, NoOptionsFileIsWritten) {
   }
 }
 
+// With more tables than the table cache holds, as after a start of many shards: kBlockCacheTier
+// then answers "may exist" for a table that is not open, with an empty value.
+TEST(RocksStore, ATableThatIsNotOpenIsNoEmptyValue) {
+  constexpr std::uint32_t kShards = 60;
+  constexpr int kKeys = 20;
+  const ScratchDir scratch;
+  Options options = scratch.options();
+  const auto name = [](std::uint32_t shard) {
+    return ShardStore::Name{ShardId(shard), Generation(1)};
+  };
+  const auto key = [](int i) { return "\x01key" + std::to_string(i); };
+  {
+    const std::unique_ptr<RocksStore> store = Open(options);
+    for (std::uint32_t shard = 0; shard < kShards; ++shard) {
+      ASSERT_TRUE(store->Create({name(shard)}).ok());
+      const auto data = store->Open(name(shard));
+      ASSERT_TRUE(data.ok());
+      std::vector<Mutation> puts;
+      for (int i = 0; i < kKeys; ++i) puts.push_back({Mutation::Kind::kPut, key(i), "value"});
+      ASSERT_TRUE((*data)->Apply(puts, At(1), true).ok());
+      ASSERT_TRUE((*data)->Flush().ok());
+    }
+  }
+  options.open_files_max = 20;
+  options.expect_existing = true;
+  const std::unique_ptr<RocksStore> store = Open(options);
+  int not_in_memory = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint32_t shard = 0; shard < kShards; ++shard) {
+      const auto data = store->Open(name(shard));
+      ASSERT_TRUE(data.ok());
+      for (int i = 0; i < kKeys; ++i) {
+        auto value = (*data)->Get(key(i), ReadDepth::kMemory);
+        if (value.status().code() == Code::kUnavailable) {
+          ++not_in_memory;
+          value = (*data)->Get(key(i), ReadDepth::kDisk);
+        }
+        ASSERT_TRUE(value.ok()) << value.status().ToString();
+        ASSERT_EQ(*value, "value") << "shard " << shard << ", key " << i;
+      }
+      storage::RangeQuery all;
+      all.begin = key(0);
+      all.end = "\x02";  // The applied mark is behind it.
+      const auto page = (*data)->Range(all, ReadDepth::kMemory);
+      if (page.ok()) {
+        EXPECT_EQ(page->entries.size(), std::size_t{kKeys});
+      } else {
+        EXPECT_EQ(page.status().code(), Code::kUnavailable) << page.status().ToString();
+      }
+    }
+  }
+  EXPECT_GT(not_in_memory, 0) << "too few tables to show anything";
+}
+
 TEST(RocksStore, AnotherIncarnationIsRefused) {
   const ScratchDir scratch;
   Options options = scratch.options();
