@@ -95,7 +95,7 @@ void Channel::Dial() {
   Connection::Options options;
   options.outbox_bytes_max = options_.outbox_bytes_max;
   connection_ = std::make_shared<Connection>(loop_, group_, shared_from_this(), options);
-  connection_->Dial(address_, options_.connect_timeout);
+  connection_->Dial(address_, options_.connect_timeout, options_.connect_timeout);
 }
 
 void Channel::OnOpen(const std::shared_ptr<Connection>& connection) {

@@ -25,6 +25,8 @@ constexpr int kSilenceMaxSeconds = 15;
 constexpr std::size_t kKeptBufferBytes = std::size_t{256} << 10;
 /// How much more memory than has arrived an announced frame may ask for.
 constexpr std::size_t kGrowthMax = 4;
+/// How often a connection on which bytes wait is looked at.
+constexpr Duration kLookPause = std::chrono::milliseconds(50);
 
 /// A buffer sequence that is cheap to copy, as asio does.
 struct BufferList {
@@ -57,6 +59,7 @@ bool Connection::Begin() {
   begun_ = true;
   if (!group_->Add(shared_from_this())) return false;
   deadline_.emplace(loop_->context());
+  next_look_.emplace(loop_->context());
   resumed_.emplace(loop_->context(), asio::steady_timer::time_point::max());
   reading_ = true;
   return true;
@@ -74,7 +77,7 @@ void Connection::Adopt(Tcp::socket socket) {
   asio::co_spawn(loop_->context(), ReadAll(shared_from_this()), kRethrow);
 }
 
-void Connection::Dial(Address address, Duration timeout) {
+void Connection::Dial(Address address, Duration timeout, Duration answer_max) {
   remote_ = address.ToString();
   if (!Begin()) {
     loop_->Post([self = shared_from_this()] {
@@ -83,11 +86,13 @@ void Connection::Dial(Address address, Duration timeout) {
     return;
   }
   socket_.emplace(loop_->context());
+  dialer_.emplace(&loop_->context());
   SetDeadline(timeout,
               {Code::kUnavailable, "no connection to " + remote_ +
                                        " in time; check that the machine is up and that no "
                                        "firewall is in between"});
-  asio::co_spawn(loop_->context(), DialAndRead(shared_from_this(), std::move(address)), kRethrow);
+  asio::co_spawn(loop_->context(), DialAndRead(shared_from_this(), std::move(address), answer_max),
+                 kRethrow);
 }
 
 void Connection::SetSocketOptions() {
@@ -106,12 +111,14 @@ void Connection::SetSocketOptions() {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kSilenceMaxSeconds * 1000);
 }
 
-asio::awaitable<void> Connection::DialAndRead(std::shared_ptr<Connection> self, Address address) {
-  const ErrorCode error = co_await Connect(std::move(address));
+asio::awaitable<void> Connection::DialAndRead(std::shared_ptr<Connection> self, Address address,
+                                              Duration answer_max) {
+  const ErrorCode error = co_await dialer_->Connect(std::move(address), answer_max);
   if (!closed_ && error) {
     CloseNow(ReasonFor(error));
   } else if (!closed_) {
     ClearDeadline();
+    *socket_ = dialer_->TakeSocket();
     SetSocketOptions();
     open_ = true;
     handler_->OnOpen(self);
@@ -126,23 +133,6 @@ asio::awaitable<void> Connection::ReadAll(std::shared_ptr<Connection> self) {
   co_await ReadLoop();
   reading_ = false;
   self->LetGo();
-}
-
-asio::awaitable<ErrorCode> Connection::Connect(Address address) {
-  ErrorCode not_numeric;
-  const asio::ip::address ip = asio::ip::make_address(address.host, not_numeric);
-  if (!not_numeric) {
-    const Tcp::endpoint endpoint(ip, address.port);
-    const auto [error] = co_await socket_->async_connect(endpoint, kAwait);
-    co_return error;
-  }
-  resolver_.emplace(loop_->context());
-  const std::string port = std::to_string(address.port);
-  const auto [resolve_error, endpoints] =
-      co_await resolver_->async_resolve(address.host, port, kAwait);
-  if (resolve_error || closed_) co_return resolve_error;
-  const auto [error, endpoint] = co_await asio::async_connect(*socket_, endpoints, kAwait);
-  co_return error;
 }
 
 // --- Reading -------------------------------------------------------------------------------------
@@ -326,6 +316,7 @@ void Connection::StartWrite() {
   write_buffers_.clear();
   for (const std::string& chunk : chunks_) write_buffers_.emplace_back(chunk.data(), chunk.size());
   writing_ = true;
+  WatchProgress();
   const BufferList buffers{write_buffers_.data(), write_buffers_.data() + write_buffers_.size()};
   asio::async_write(*socket_, buffers, [self = shared_from_this()](ErrorCode error, std::size_t n) {
     self->OnWritten(error, n);
@@ -352,6 +343,27 @@ void Connection::OnWritten(ErrorCode error, std::size_t bytes) {
   }
   StartWrite();
   LetGo();
+}
+
+void Connection::WatchProgress() {
+  if (!options_.watch_progress || watching_) return;
+  watching_ = true;
+  next_look_->expires_after(kLookPause);
+  next_look_->async_wait([self = shared_from_this()](ErrorCode cancelled) {
+    if (!cancelled) self->LookAtProgress();
+  });
+}
+
+void Connection::LookAtProgress() {
+  watching_ = false;
+  if (closed_) return;
+  const std::optional<TcpState> state = ReadTcpState(socket_->native_handle());
+  if (!state) return;  // About to end.
+  const bool stalled = progress_.IsStalled(*state, loop_->Now());
+  if (state->has_bytes || writing_) WatchProgress();
+  if (!stalled) return;
+  const std::shared_ptr<Handler> handler = handler_;  // It may close in the call.
+  handler->OnStalled();
 }
 
 std::uint64_t Connection::appended_bytes() const {
@@ -443,7 +455,8 @@ void Connection::ShutSocket() {
   lingering_ = false;
   ErrorCode ignored;  // Closed either way.
   if (socket_) socket_->close(ignored);
-  if (resolver_) resolver_->cancel();
+  if (dialer_) dialer_->Cancel();
+  if (next_look_) next_look_->cancel();
   ClearDeadline();
 }
 
@@ -451,8 +464,9 @@ void Connection::LetGo() {
   if (reading_ || writing_ || !closed_ || !socket_ || lingering_) return;
   ShutSocket();
   socket_.reset();
-  resolver_.reset();
+  dialer_.reset();
   deadline_.reset();
+  next_look_.reset();
   resumed_.reset();
   // The last step: the group, and then the loop, may go once it is taken.
   group_->Remove(this);

@@ -15,7 +15,9 @@
 #include "base/time.h"
 #include "net/address.h"
 #include "net/asio.h"
+#include "net/dialer.h"
 #include "net/outbox.h"
+#include "net/tcp_progress.h"
 #include "ringfort/limits.h"
 #include "ringfort/status.h"
 #include "wire/frame.h"
@@ -63,6 +65,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     /// All whole frames that have arrived; one at a time until set_handshake_done(). Their payloads
     /// are good until the call returns, or until Resume() when Pause() was called in it.
     virtual void OnFrames(std::span<const wire::Frame> frames) = 0;
+    /// With Options::watch_progress: bytes wait, and the other machine acknowledges nothing. Again
+    /// every few tens of milliseconds while that is so.
+    virtual void OnStalled() {}
     /// The last call, exactly once, also for a dial that failed; from inside Close() or
     /// SayGoodbye() when they are called on the loop.
     virtual void OnClosed(const CloseReason& reason) = 0;
@@ -74,6 +79,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::size_t read_buffer_bytes = std::size_t{64} << 10;
     /// May be null.
     Traffic* traffic = nullptr;
+    /// Whether the handler is told of what OnStalled says. Costs nothing while no bytes wait.
+    bool watch_progress = false;
   };
 
   /// `loop` and `group` outlive the connection's life, which ends before group->Shutdown() returns;
@@ -85,10 +92,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   /// Takes an accepted socket of this loop. OnOpen is called inside.
   void Adopt(Tcp::socket socket);
-  /// Connects within `timeout`. OnOpen or OnClosed comes later, never inside.
-  void Dial(Address address, Duration timeout);
+  /// Connects within `timeout`, name resolution included, and waits no longer than `answer_max` for
+  /// one SYN to be answered. OnOpen or OnClosed comes later, never inside.
+  void Dial(Address address, Duration timeout, Duration answer_max);
 
-  /// Calls go to `handler` from now on. Inside a call of the present one.
+  /// Calls go to `handler` from now on. Inside a call of the present one, or while paused.
   void set_handler(std::shared_ptr<Handler> handler) { handler_ = std::move(handler); }
   /// The other side has said who it is: frames may now be large, and come in batches. Clears the
   /// deadline.
@@ -127,9 +135,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   bool Begin();
   void SetSocketOptions();
-  asio::awaitable<void> DialAndRead(std::shared_ptr<Connection> self, Address address);
+  asio::awaitable<void> DialAndRead(std::shared_ptr<Connection> self, Address address,
+                                    Duration answer_max);
   asio::awaitable<void> ReadAll(std::shared_ptr<Connection> self);
-  asio::awaitable<ErrorCode> Connect(Address address);
   asio::awaitable<void> ReadLoop();
   asio::awaitable<void> WaitUntilResumed();
 
@@ -145,6 +153,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void WakeWriter();
   void StartWrite();
   void OnWritten(ErrorCode error, std::size_t bytes);
+  /// Looks from time to time, until no byte waits, whether the other machine acknowledges.
+  void WatchProgress();
+  void LookAtProgress();
 
   void CloseNow(CloseReason reason);
   void CloseGently(CloseReason reason);
@@ -163,8 +174,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Of the loop's thread.
   std::shared_ptr<Handler> handler_;
   std::optional<Tcp::socket> socket_;
-  std::optional<Tcp::resolver> resolver_;
+  std::optional<Dialer> dialer_;
   std::optional<asio::steady_timer> deadline_;
+  std::optional<asio::steady_timer> next_look_;
   /// Never fires: cancelled to wake the reader.
   std::optional<asio::steady_timer> resumed_;
   Status deadline_status_;
@@ -181,6 +193,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool writing_ = false;
   bool paused_ = false;
   bool handshake_done_ = false;
+  /// next_look_ is set.
+  bool watching_ = false;
+  ProgressWatch progress_;
 
   /// Read and not yet decoded: buffer_[begin_, end_).
   std::unique_ptr<char[]> buffer_;

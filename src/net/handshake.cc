@@ -51,7 +51,8 @@ proto::Hello MakeClientHello(const std::string& cluster_name, const ClusterId& c
   return hello;
 }
 
-proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane) {
+proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane,
+                           env::DialNumber dial) {
   proto::Hello hello;
   hello.set_role(proto::Hello::PEER);
   hello.set_cluster_name(local.cluster_name);
@@ -62,6 +63,7 @@ proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lan
   hello.set_expected_node(expected.value());
   hello.set_lane(static_cast<std::uint32_t>(lane));
   hello.set_has_record(local.has_record);
+  hello.set_dial(dial.value());
   return hello;
 }
 
@@ -118,7 +120,8 @@ Result<PeerHello> DecodePeerHello(const proto::Hello& hello) {
                   "or lane; use programs of one release");
   }
   return PeerHello{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot())},
-                   static_cast<env::Lane>(hello.lane())};
+                   static_cast<env::Lane>(hello.lane()),
+                   env::DialNumber(hello.dial())};
 }
 
 Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,

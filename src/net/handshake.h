@@ -23,6 +23,8 @@ struct LocalIdentity {
 struct PeerHello {
   env::PeerIdentity peer;
   env::Lane lane = env::Lane::kLiveness;
+  /// 0: the dialer's release has none.
+  env::DialNumber dial;
 };
 
 /// What the answer to our hello said.
@@ -35,7 +37,8 @@ struct RemoteIdentity {
 
 /// The name and id as far as the client knows them; either may be empty.
 proto::Hello MakeClientHello(const std::string& cluster_name, const ClusterId& cluster_id);
-proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane);
+proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane,
+                           env::DialNumber dial);
 proto::HelloReply MakeHelloReply(const LocalIdentity& local);
 
 /// kWrongCluster unless the cluster and the expected node are ours, kInvalidArgument where the

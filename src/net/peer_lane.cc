@@ -1,23 +1,23 @@
-// The state machine of one dialed connection.
+// When a lane dials, and which of its connections carries it.
 #include "net/peer_lane.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "wire/status_codec.h"
-
 namespace ringfort::net {
 namespace {
 
-constexpr Duration kConnectTimeout = std::chrono::seconds(1);
-constexpr Duration kReplyTimeout = std::chrono::seconds(5);
 constexpr Duration kPauseMin = std::chrono::milliseconds(10);
-constexpr Duration kPauseMax = std::chrono::milliseconds(500);
+/// As long as a SYN is waited for: a link is back within one of the two after the way is free.
+constexpr Duration kPauseMax = std::chrono::milliseconds(250);
 /// After a rejection; twice this at most.
 constexpr Duration kRejectedPause = std::chrono::seconds(1);
 /// A link that lasted less is dialed again after a pause, so that one that breaks at once does not
 /// spin.
 constexpr Duration kLastedMin = std::chrono::milliseconds(100);
+/// Between two connections to a process that does not answer, and from a new connection until it
+/// may be doubted.
+constexpr Duration kOneMoreAfter = std::chrono::seconds(1);
 
 constexpr std::size_t kLivenessOutboxBytesMax = std::size_t{4} << 20;
 constexpr std::size_t kBulkOutboxBytesMax = std::size_t{64} << 20;
@@ -36,32 +36,48 @@ PeerLane::PeerLane(EventLoop* loop, ConnectionGroup* group, PeerLaneOwner* owner
       pause_(kPauseMin) {}
 
 void PeerLane::Stop() {
-  state_ = State::kStopped;
+  stopped_ = true;
   loop_->Cancel(timer_);
   timer_ = 0;
-  if (connection_ != nullptr) connection_->Close({Code::kCancelled, "the link is given up"});
-  connection_ = nullptr;
+  const Status why(Code::kCancelled, "the link is given up");
+  AbandonAttempts(why);
+  if (const auto link = std::exchange(link_, nullptr)) link->Abandon(why);
 }
 
 void PeerLane::Hurry() {
-  if (state_ != State::kPausing || rejected_) return;
+  if (timer_ == 0 || rejected_) return;
+  // What was asked a moment ago is about to be answered.
+  if (!asked_.empty() && loop_->Now() - asked_.back()->opened_at() < kLastedMin) return;
   loop_->Cancel(timer_);
   Dial();
 }
 
+void PeerLane::Redial() {
+  if (link_ == nullptr || loop_->Now() - link_->answered_at() < kOneMoreAfter) return;
+  Suspect();
+}
+
+void PeerLane::Suspect() {
+  if (suspect_) return;
+  suspect_ = true;
+  DialAfter(Duration(0));
+}
+
+// Dialing.
+
 void PeerLane::Dial() {
   timer_ = 0;
-  state_ = State::kDialing;
-  Connection::Options options;
-  options.outbox_bytes_max =
-      lane_ == env::Lane::kLiveness ? kLivenessOutboxBytesMax : kBulkOutboxBytesMax;
-  connection_ = std::make_shared<Connection>(loop_, group_, shared_from_this(), options);
-  connection_->Dial(address_, kConnectTimeout);
+  PeerDialOwner* const owner = this;
+  connecting_ = std::make_shared<PeerDial>(owner, loop_, owner_->NextDial(),
+                                           PeerDial::Target{address_, node_, lane_});
+  connecting_->Start(group_,
+                     lane_ == env::Lane::kLiveness ? kLivenessOutboxBytesMax : kBulkOutboxBytesMax);
 }
 
 void PeerLane::DialAfter(Duration pause) {
-  state_ = State::kPausing;
-  if (pause == Duration(0)) {
+  if (stopped_ || connecting_ != nullptr || (link_ != nullptr && !suspect_)) return;
+  loop_->Cancel(timer_);
+  if (pause <= Duration(0)) {
     Dial();
     return;
   }
@@ -74,102 +90,107 @@ Duration PeerLane::NextPause() {
   return pause / 2 + Duration(random_.Below(static_cast<std::uint64_t>((pause / 2).count())));
 }
 
-void PeerLane::OnOpen(const std::shared_ptr<Connection>& connection) {
-  connection->SetDeadline(
-      kReplyTimeout, {Code::kDeadlineExceeded, address_.ToString() + " does not answer a hello; "
-                                                                     "check what runs there"});
-  // The outbox is empty, so the hello is always taken.
-  static_cast<void>(
-      connection->Send(wire::FrameType::kHello, 0, MakePeerHello(owner_->Local(), node_, lane_)));
+void PeerLane::AbandonAttempts(const Status& why) {
+  for (const auto& asked : std::exchange(asked_, {})) asked->Abandon(why);
+  if (const auto connecting = std::exchange(connecting_, nullptr)) connecting->Abandon(why);
 }
 
-void PeerLane::OnFrames(std::span<const wire::Frame> frames) {
-  for (const wire::Frame& frame : frames) {
-    if (connection_ == nullptr || connection_->closed()) return;
-    if (frame.type == wire::FrameType::kGoodbye) {
-      proto::Goodbye goodbye;
-      Status why(Code::kUnavailable, "it said goodbye");
-      if (goodbye.ParseFromArray(frame.payload.data(), static_cast<int>(frame.payload.size()))) {
-        why = wire::DecodeStatus(goodbye.error());
-      }
-      if (why.code() == Code::kCancelled) {
-        // It is shutting down, which is no refusal: what comes next on its port is news.
-        connection_->Close({Code::kUnavailable, "the peer is shutting down"});
-      } else {
-        Reject(why);
-      }
-    } else if (frame.type == wire::FrameType::kHelloReply && state_ == State::kDialing) {
-      TakeReply(frame);
-    } else {
-      connection_->SayGoodbye(CloseReason{
-          CloseReason::Kind::kRubbish,
-          {Code::kInvalidArgument, "a frame of type " +
-                                       std::string(wire::FrameTypeName(frame.type)) +
-                                       " is no answer to a peer; use programs of one release"}});
-    }
-  }
+// What becomes of a dial.
+
+void PeerLane::OnDialOpen(PeerDial* /*dial*/) {
+  asked_.push_back(std::exchange(connecting_, nullptr));
+  DialAfter(kOneMoreAfter);
 }
 
-void PeerLane::TakeReply(const wire::Frame& frame) {
-  proto::HelloReply reply;
-  if (!reply.ParseFromArray(frame.payload.data(), static_cast<int>(frame.payload.size()))) {
-    Reject({Code::kInvalidArgument, "its hello cannot be read; use programs of one release"});
-    return;
+void PeerLane::OnDialAnswered(PeerDial* /*dial*/) {
+  const auto self = shared_from_this();  // The owner may let go of this lane when it is told.
+  Adopt();
+}
+
+void PeerLane::Adopt() {
+  // Where a newer hello is out, the peer hears nobody else once it has that.
+  if (asked_.empty() || !asked_.back()->remote()) return;
+  const std::shared_ptr<PeerDial> dial = std::move(asked_.back());
+  asked_.pop_back();
+  const Status replaced(Code::kCancelled, "a newer connection took its place");
+  AbandonAttempts(replaced);
+  loop_->Cancel(timer_);
+  timer_ = 0;
+  suspect_ = false;
+  if (const auto before = std::exchange(link_, dial)) {
+    // What waits there is dropped, never sent again: its sender hears that the link is another.
+    before->Abandon(replaced);
+    owner_->OnLaneDown(node_, lane_);
   }
-  const LocalIdentity local = owner_->Local();
-  const Result<RemoteIdentity> remote =
-      CheckHelloReply(reply, local.cluster_name, local.cluster_id, node_);
-  if (!remote.ok()) {
-    Reject(remote.status());
-    return;
-  }
-  state_ = State::kUp;
-  up_since_ = loop_->Now();
-  connection_->set_handshake_done();
-  if (Status status = owner_->OnLaneUp(lane_, *remote, connection_); !status.ok()) {
-    Reject(status);
+  if (Status status = owner_->OnLaneUp(lane_, *dial); !status.ok()) {
+    dial->Reject(status);
     return;
   }
   rejected_ = false;
   reported_.clear();
 }
 
-void PeerLane::Reject(const Status& why) {
-  rejected_ = true;
-  connection_->SayGoodbye(why);
+void PeerLane::OnDialStalled(PeerDial* dial) {
+  const auto self = shared_from_this();
+  if (dial == link_.get()) {
+    Suspect();
+    return;
+  }
+  const auto found =
+      std::ranges::find_if(asked_, [dial](const auto& asked) { return asked.get() == dial; });
+  if (found == asked_.end()) return;
+  const std::shared_ptr<PeerDial> lost = std::move(*found);
+  asked_.erase(found);
+  lost->Abandon({Code::kUnavailable, "the peer's machine does not acknowledge the hello"});
+  Adopt();
+  DialAfter(Duration(0));
 }
 
-void PeerLane::OnClosed(const CloseReason& reason) {
-  if (state_ == State::kStopped) return;
-  connection_ = nullptr;
-  const bool was_up = state_ == State::kUp;
-  // Pausing, not dialing, while the owner is told: it may stop this lane.
-  state_ = State::kPausing;
-  if (was_up) owner_->OnLaneDown(node_, lane_);
+void PeerLane::OnDialEnded(PeerDial* dial, const CloseReason& reason) {
+  const auto self = shared_from_this();
+  const bool was_link = dial == link_.get();
+  const std::shared_ptr<PeerDial> ended = was_link ? link_ : dial->shared_from_this();
+  if (was_link) {
+    link_ = nullptr;
+    suspect_ = false;
+  } else if (dial == connecting_.get()) {
+    connecting_ = nullptr;
+  } else {
+    std::erase(asked_, ended);
+  }
+  if (was_link) owner_->OnLaneDown(node_, lane_);
   if (reason.kind == CloseReason::Kind::kRefused) {
     rejected_ = false;
     owner_->OnLaneRefused(node_);
   }
-  if (state_ == State::kStopped) return;
-  const bool in_order = was_up && (reason.kind == CloseReason::Kind::kEnded ||
-                                   reason.kind == CloseReason::Kind::kBroken ||
-                                   reason.status.code() == Code::kUnavailable);
-  if (!in_order && reported_ != reason.status.message()) {
-    reported_ = reason.status.message();
-    owner_->OnLaneEvent("no link to node " + std::to_string(node_.value()) + " at " +
-                        address_.ToString() + ": " + reason.status.ToString());
-  }
-  if (rejected_) {
+  if (stopped_) return;  // The owner may have stopped this lane in the call.
+  const bool in_order = was_link && (reason.kind == CloseReason::Kind::kEnded ||
+                                     reason.kind == CloseReason::Kind::kBroken ||
+                                     reason.status.code() == Code::kUnavailable);
+  if (!in_order) Report(reason);
+  if (ended->rejected()) {
+    rejected_ = true;
     DialAfter(kRejectedPause +
               Duration(random_.Below(static_cast<std::uint64_t>(kRejectedPause.count()))));
     return;
   }
-  if (was_up && loop_->Now() - up_since_ >= kLastedMin) {
+  Adopt();
+  if (!asked_.empty() && timer_ != 0) return;  // One more is dialed in time.
+  const MonotonicTime now = loop_->Now();
+  if (was_link && now - ended->answered_at() >= kLastedMin) {
     pause_ = kPauseMin;
     DialAfter(Duration(0));
     return;
   }
-  DialAfter(NextPause());
+  // Of a SYN that was waited for, the wait was the pause.
+  DialAfter(NextPause() - (was_link ? Duration(0) : now - ended->began_at()));
+}
+
+void PeerLane::Report(const CloseReason& reason) {
+  if (reported_ == reason.status.message()) return;
+  reported_ = reason.status.message();
+  owner_->OnLaneEvent("no link to node " + std::to_string(node_.value()) + " at " +
+                      address_.ToString() + ": " + reason.status.ToString());
 }
 
 }  // namespace ringfort::net

@@ -1,17 +1,17 @@
-// One of the two connections that this node dials to one peer, kept up.
+// One of the two links that this node dials to one peer, kept up.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "env/transport.h"
 #include "net/address.h"
-#include "net/connection.h"
 #include "net/event_loop.h"
 #include "net/handshake.h"
+#include "net/peer_dial.h"
 
 namespace ringfort::net {
 
@@ -20,18 +20,28 @@ class PeerLaneOwner {
  public:
   virtual ~PeerLaneOwner() = default;
   [[nodiscard]] virtual LocalIdentity Local() const = 0;
-  /// The peer has answered our hello. Not ok: it is not to be talked to.
-  virtual Status OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
-                          const std::shared_ptr<Connection>& connection) = 0;
+  /// Grows with every call.
+  [[nodiscard]] virtual env::DialNumber NextDial() = 0;
+  /// The peer has answered the hello of `dial`, which carries the lane from now on. Not ok: it is
+  /// not to be talked to.
+  virtual Status OnLaneUp(env::Lane lane, const PeerDial& dial) = 0;
   virtual void OnLaneDown(NodeId node, env::Lane lane) = 0;
   virtual void OnLaneRefused(NodeId node) = 0;
   virtual void OnLaneEvent(const std::string& line) = 0;
 };
 
-/// Dials, says hello, and dials again when that fails or the connection ends: at once after one
-/// that was up, otherwise after a growing, bounded pause. Of the control loop, on which it is made,
-/// used and stopped. `owner`, `loop` and `group` outlive it.
-class PeerLane final : public Connection::Handler, public std::enable_shared_from_this<PeerLane> {
+/// Keeps one connection that carries what is sent, and dials another when that one ends, or looks
+/// dead. In the second case it carries on until the peer has answered on the fresh one: a slow peer
+/// loses nothing by it.
+///
+/// A SYN that nobody answers is given up after 250 ms, and so is a hello that the peer's machine
+/// does not acknowledge: in both cases the kernel would ask again after pauses that double. A
+/// connection whose hello was acknowledged, and not answered, is to a process that hangs: it is
+/// kept, and one more is dialed every second, for the answer may have been lost.
+///
+/// Of the control loop, on which it is made, used and stopped. `owner`, `loop` and `group` outlive
+/// it.
+class PeerLane final : private PeerDialOwner, public std::enable_shared_from_this<PeerLane> {
  public:
   PeerLane(EventLoop* loop, ConnectionGroup* group, PeerLaneOwner* owner, NodeId node,
            Address address, env::Lane lane, std::uint64_t seed);
@@ -41,19 +51,24 @@ class PeerLane final : public Connection::Handler, public std::enable_shared_fro
   void Stop();
   /// The peer shows signs of life: if the lane is in a pause, it dials now.
   void Hurry();
-
-  void OnOpen(const std::shared_ptr<Connection>& connection) override;
-  void OnFrames(std::span<const wire::Frame> frames) override;
-  void OnClosed(const CloseReason& reason) override;
+  /// The connection may be dead: see env::Transport.
+  void Redial();
 
  private:
-  enum class State : std::uint8_t { kPausing, kDialing, kUp, kStopped };
+  [[nodiscard]] LocalIdentity Local() const override { return owner_->Local(); }
+  void OnDialOpen(PeerDial* dial) override;
+  void OnDialAnswered(PeerDial* dial) override;
+  void OnDialStalled(PeerDial* dial) override;
+  void OnDialEnded(PeerDial* dial, const CloseReason& reason) override;
 
   void Dial();
+  /// Unless a dial is under way, or none is wanted.
   void DialAfter(Duration pause);
-  void TakeReply(const wire::Frame& frame);
-  /// The peer, or we, will not have this link: it is tried again, but slowly.
-  void Reject(const Status& why);
+  /// Lets the newest of those that were asked carry the lane, if it has answered.
+  void Adopt();
+  void Suspect();
+  void AbandonAttempts(const Status& why);
+  void Report(const CloseReason& reason);
   /// The next pause, with jitter: between half and all of a length that doubles each time.
   Duration NextPause();
 
@@ -65,11 +80,18 @@ class PeerLane final : public Connection::Handler, public std::enable_shared_fro
   const env::Lane lane_;
   Random random_;
 
-  State state_ = State::kPausing;
-  std::shared_ptr<Connection> connection_;
+  bool stopped_ = false;
+  /// Carries what is sent; null: nothing does.
+  std::shared_ptr<PeerDial> link_;
+  /// It looks dead: another is to take its place.
+  bool suspect_ = false;
+  /// Its SYN is not answered yet.
+  std::shared_ptr<PeerDial> connecting_;
+  /// Connected, and not adopted: mostly waiting for an answer. The newest is the last.
+  std::vector<std::shared_ptr<PeerDial>> asked_;
+  /// When the next is dialed.
   env::TimerId timer_ = 0;
   Duration pause_;
-  MonotonicTime up_since_ = kNever;
   /// The other side was reached and refused: hurrying does not help.
   bool rejected_ = false;
   /// The last that was reported, so that a lasting fault is one line.

@@ -12,6 +12,10 @@ namespace {
 /// How many node ids may ever dial this process: bounds what strangers that pose as peers can take.
 constexpr std::size_t kPeersMax = 4096;
 
+/// A peer whose messages came so lately, on a connection that is still open, is up. Longer than the
+/// pause between two heartbeats, and short beside an election.
+constexpr Duration kHeardMoment = std::chrono::milliseconds(200);
+
 std::size_t Index(env::Lane lane) {
   return static_cast<std::size_t>(lane);
 }
@@ -92,87 +96,98 @@ void PeerLinks::SetPeers(std::vector<env::PeerAddress> peers) {
   }
 }
 
-bool PeerLinks::Send(NodeId to, env::Lane lane, std::string message) {
-  std::shared_ptr<Connection> connection;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = dialed_.find(to);
-    if (found == dialed_.end()) return false;
-    connection = found->second[Index(lane)];
-  }
-  return connection != nullptr &&
-         connection->Send(wire::FrameType::kPeer, 0, std::move(message)) == Sent::kQueued;
+PeerLinks::Link PeerLinks::LinkTo(NodeId node, env::Lane lane) {
+  const std::lock_guard lock(mutex_);
+  const auto found = dialed_.find(node);
+  return found == dialed_.end() ? Link() : found->second[Index(lane)];
 }
 
-Status PeerLinks::Admit(const PeerHello& hello, const std::shared_ptr<Connection>& connection) {
-  std::shared_ptr<Connection> replaced;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!ledger_.Knows(hello.peer.node) && ledger_.size() >= kPeersMax) {
-      return {Code::kOverloaded,
-              "more nodes have dialed than a cluster can have; check who they are"};
-    }
-    const BootLedger::Sighting sighting = ledger_.See(hello.peer);
-    if (sighting.outdated) return Outdated(hello.peer);
-    if (sighting.gone) gone_.push_back(*sighting.gone);
-    std::weak_ptr<Connection>& newest = accepted_[{hello.peer.node, hello.lane}];
-    replaced = newest.lock();
-    newest = connection;
+bool PeerLinks::Send(NodeId to, env::Lane lane, std::string message) {
+  const Link link = LinkTo(to, lane);
+  return link.connection != nullptr &&
+         link.connection->Send(wire::FrameType::kPeer, 0, std::move(message)) == Sent::kQueued;
+}
+
+bool PeerLinks::SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) {
+  const Link link = LinkTo(to, lane);
+  return link.connection != nullptr && link.dial == dial &&
+         link.connection->Send(wire::FrameType::kPeer, 0, std::move(message)) == Sent::kQueued;
+}
+
+void PeerLinks::Redial(NodeId to, env::Lane lane) {
+  RF_CHECK(loop_->on_thread());
+  if (const auto found = peers_.find(to); found != peers_.end()) {
+    found->second.lanes[Index(lane)]->Redial();
   }
-  if (replaced != nullptr) {
-    replaced->Close({Code::kCancelled, "the peer has dialed anew"});
-  }
-  // Posted, so before any message of this connection.
-  loop_->Post([this, node = hello.peer.node] {
-    if (stopped_) return;
-    SayWhoIsGone();
-    const auto found = peers_.find(node);
-    if (found == peers_.end()) return;
-    for (const auto& lane : found->second.lanes) lane->Hurry();
-  });
+}
+
+Status PeerLinks::See(const env::PeerIdentity& peer) {
+  const BootLedger::Sighting sighting = ledger_.See(peer);
+  if (sighting.outdated) return Outdated(peer);
+  dials_.Supersede(peer);
+  if (sighting.gone) hooks_.events->OnGone(*sighting.gone);
   return Status::Ok();
 }
 
-void PeerLinks::OnPeerMessage(const PeerHello& from, std::string_view message) {
-  if (!stopped_) hooks_.events->OnMessage(from.peer, from.lane, message);
+Result<PeerGate::Admission> PeerLinks::Admit(const PeerHello& hello,
+                                             const std::shared_ptr<Connection>& connection) {
+  RF_CHECK(loop_->on_thread());
+  if (stopped_) return Status(Code::kCancelled, "the node is shutting down");
+  const NodeId node = hello.peer.node;
+  if (!ledger_.Knows(node) && ledger_.size() >= kPeersMax) {
+    return Status(Code::kOverloaded,
+                  "more nodes have dialed than a cluster can have; check who they are");
+  }
+  if (Status status = See(hello.peer); !status.ok()) return status;
+  const auto admission = dials_.Admit(hello.peer, hello.lane, hello.dial);
+  if (!admission) {
+    return Status(Code::kCancelled, "a newer connection of this node was admitted already");
+  }
+  std::weak_ptr<Connection>& newest = accepted_[{node, hello.lane}];
+  if (const auto replaced = newest.lock()) {
+    replaced->Close({Code::kCancelled, "the peer has dialed anew"});
+  }
+  newest = connection;
+  if (const auto found = peers_.find(node); found != peers_.end()) {
+    for (const auto& lane : found->second.lanes) lane->Hurry();
+  }
+  return *admission;
 }
 
-Status PeerLinks::OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
-                           const std::shared_ptr<Connection>& connection) {
+void PeerLinks::OnPeerMessage(const PeerHello& from, Admission admission,
+                              std::string_view message) {
+  if (stopped_ || !dials_.Hear(from.peer.node, from.lane, admission, loop_->Now())) return;
+  hooks_.events->OnMessage(from.peer, from.lane, message);
+}
+
+void PeerLinks::OnPeerClosed(const PeerHello& from, Admission admission) {
+  dials_.End(from.peer.node, from.lane, admission);
+}
+
+Status PeerLinks::OnLaneUp(env::Lane lane, const PeerDial& dial) {
+  const env::PeerIdentity& peer = dial.remote()->node;
+  if (Status status = See(peer); !status.ok()) return status;
+  if (dial.connection()->closed()) return Status::Ok();  // It was given up when that was heard.
   {
     const std::lock_guard lock(mutex_);
-    const BootLedger::Sighting sighting = ledger_.See(remote.node);
-    if (sighting.outdated) return Outdated(remote.node);
-    if (sighting.gone) gone_.push_back(*sighting.gone);
-    dialed_[remote.node.node][Index(lane)] = connection;
+    dialed_[peer.node][Index(lane)] = {dial.connection(), dial.number()};
   }
-  SayWhoIsGone();
-  if (lane == env::Lane::kLiveness) hooks_.events->OnConnected(remote.node, remote.has_record);
+  hooks_.events->OnLinked(peer, lane, dial.number());
+  if (lane == env::Lane::kLiveness) hooks_.events->OnConnected(peer, dial.remote()->has_record);
   return Status::Ok();
 }
 
 void PeerLinks::OnLaneDown(NodeId node, env::Lane lane) {
   const std::lock_guard lock(mutex_);
   if (const auto found = dialed_.find(node); found != dialed_.end()) {
-    found->second[Index(lane)] = nullptr;
+    found->second[Index(lane)] = {};
   }
 }
 
 void PeerLinks::OnLaneRefused(NodeId node) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto gone = ledger_.Refused(node)) gone_.push_back(*gone);
-  }
-  SayWhoIsGone();
-}
-
-void PeerLinks::SayWhoIsGone() {
-  std::vector<env::PeerIdentity> gone;
-  {
-    const std::lock_guard lock(mutex_);
-    gone.swap(gone_);
-  }
-  for (const env::PeerIdentity& peer : gone) hooks_.events->OnGone(peer);
+  // It is asked again in a moment: by then the connections of a process that has ended have, too.
+  if (dials_.HeardSince(node, loop_->Now() - kHeardMoment)) return;
+  if (const auto gone = ledger_.Refused(node)) hooks_.events->OnGone(*gone);
 }
 
 }  // namespace ringfort::net

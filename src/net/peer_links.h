@@ -14,6 +14,7 @@
 #include "env/transport.h"
 #include "net/boot_ledger.h"
 #include "net/connection_group.h"
+#include "net/dial_ledger.h"
 #include "net/event_loop.h"
 #include "net/peer_lane.h"
 #include "net/server.h"
@@ -21,13 +22,16 @@
 namespace ringfort::net {
 
 /// A message to a peer goes over the connection of its lane that this node dialed; messages from a
-/// peer come over connections that it dialed, through the Listener.
+/// peer come over connections that it dialed, through the Listener. The control loop is the one
+/// place that decides which of these counts (DialLedger), and the one that hands messages over:
+/// what a replaced connection brought is dropped, also where it was read before.
 ///
 /// A peer is gone (protocols 3) when its port refuses a connection after its process was seen, or
-/// when another boot answers, or dials, in its place. A link that breaks is dialed again at once,
-/// so the first takes as long as one round trip. Each boot is said to be gone once. After OnGone
-/// for a directory that was replaced by a fresh one, OnConnected shows another incarnation, whose
-/// boots count from 1.
+/// when another boot answers, or dials, in its place. A refusal beside a link that the peer was
+/// heard on a moment ago is not this: something on the way refuses. A link that breaks is dialed
+/// again at once, so the first takes as long as one round trip. Each boot is said to be gone once.
+/// After OnGone for a directory that was replaced by a fresh one, OnConnected shows another
+/// incarnation, whose boots count from 1.
 ///
 /// Ends in this order: the Listener, PeerLinks, the loops.
 class PeerLinks final : public env::Transport, public PeerGate, private PeerLaneOwner {
@@ -52,10 +56,14 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
 
   void SetPeers(std::vector<env::PeerAddress> peers) override;
   bool Send(NodeId to, env::Lane lane, std::string message) override;
+  bool SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) override;
+  void Redial(NodeId to, env::Lane lane) override;
 
-  Status Admit(const PeerHello& hello, const std::shared_ptr<Connection>& connection) override;
+  Result<Admission> Admit(const PeerHello& hello,
+                          const std::shared_ptr<Connection>& connection) override;
   [[nodiscard]] EventLoop* control_loop() const override { return loop_; }
-  void OnPeerMessage(const PeerHello& from, std::string_view message) override;
+  void OnPeerMessage(const PeerHello& from, Admission admission, std::string_view message) override;
+  void OnPeerClosed(const PeerHello& from, Admission admission) override;
 
  private:
   static constexpr std::size_t kLanes = 2;
@@ -63,18 +71,23 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
     std::string address;
     std::array<std::shared_ptr<PeerLane>, kLanes> lanes;
   };
-  using Connections = std::array<std::shared_ptr<Connection>, kLanes>;
+  struct Link {
+    std::shared_ptr<Connection> connection;
+    env::DialNumber dial;
+  };
+  using Links = std::array<Link, kLanes>;
 
   [[nodiscard]] LocalIdentity Local() const override { return hooks_.identity(); }
-  Status OnLaneUp(env::Lane lane, const RemoteIdentity& remote,
-                  const std::shared_ptr<Connection>& connection) override;
+  [[nodiscard]] env::DialNumber NextDial() override { return ++last_dial_; }
+  Status OnLaneUp(env::Lane lane, const PeerDial& dial) override;
   void OnLaneDown(NodeId node, env::Lane lane) override;
   void OnLaneRefused(NodeId node) override;
   void OnLaneEvent(const std::string& line) override { hooks_.on_event(line); }
   static void StopLanes(const Peer& peer);
-  /// On the control loop: says OnGone for who was seen to be gone, in the order in which it was
-  /// seen.
-  void SayWhoIsGone();
+  /// The peer said who it is. Not ok: an old copy of a directory. Says who is gone.
+  Status See(const env::PeerIdentity& peer);
+  /// No connection: there is none.
+  [[nodiscard]] Link LinkTo(NodeId node, env::Lane lane);
 
   EventLoop* const loop_;
   const Hooks hooks_;
@@ -84,16 +97,15 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   Random random_;
   std::map<NodeId, Peer> peers_;
   bool stopped_ = false;
-
-  std::mutex mutex_;
-  // With mutex_.
+  env::DialNumber last_dial_;
   BootLedger ledger_;
-  /// Seen to be gone, and not yet said so: another loop may see it first.
-  std::vector<env::PeerIdentity> gone_;
-  /// Those that we dialed and that are up; null where none is.
-  std::unordered_map<NodeId, Connections> dialed_;
+  DialLedger dials_;
   /// The newest that each peer dialed.
   std::map<std::pair<NodeId, env::Lane>, std::weak_ptr<Connection>> accepted_;
+
+  std::mutex mutex_;
+  /// With mutex_. Those that we dialed and that are up; null where none is.
+  std::unordered_map<NodeId, Links> dialed_;
 };
 
 }  // namespace ringfort::net

@@ -16,6 +16,7 @@
 #include "net/address.h"
 #include "net/connection.h"
 #include "net/connection_group.h"
+#include "net/dial_ledger.h"
 #include "net/handshake.h"
 #include "ringfort/client.pb.h"
 
@@ -47,15 +48,23 @@ class RequestHandler {
   virtual void OnRequests(std::span<IncomingRequest> batch) = 0;
 };
 
-/// What decides over incoming peers and takes what they say: PeerLinks.
+/// What decides over incoming peers and takes what they say: PeerLinks. All but control_loop() is
+/// called on that loop.
 class PeerGate {
  public:
+  /// Names a connection that was let in.
+  using Admission = DialLedger::Admission;
+
   virtual ~PeerGate() = default;
-  /// Not ok: the peer is refused with that. Thread-safe.
-  virtual Status Admit(const PeerHello& hello, const std::shared_ptr<Connection>& connection) = 0;
-  /// The loop on which OnPeerMessage wants to be called.
   [[nodiscard]] virtual EventLoop* control_loop() const = 0;
-  virtual void OnPeerMessage(const PeerHello& from, std::string_view message) = 0;
+  /// Not ok: the peer is refused with that; kCancelled where that is no news for an operator.
+  virtual Result<Admission> Admit(const PeerHello& hello,
+                                  const std::shared_ptr<Connection>& connection) = 0;
+  /// Messages of a connection that was replaced come all the same: they are the gate's to drop.
+  virtual void OnPeerMessage(const PeerHello& from, Admission admission,
+                             std::string_view message) = 0;
+  /// The connection has ended.
+  virtual void OnPeerClosed(const PeerHello& from, Admission admission) = 0;
 };
 
 /// What a listener has seen since it began. Each is exact, none is consistent with another.

@@ -194,8 +194,8 @@ class PeerSession final : public Connection::Handler,
                           public std::enable_shared_from_this<PeerSession> {
  public:
   PeerSession(ListenerShared* shared, std::shared_ptr<Connection> connection,
-              const PeerHello& hello)
-      : shared_(shared), connection_(std::move(connection)), hello_(hello) {}
+              const PeerHello& hello, PeerGate::Admission admission)
+      : shared_(shared), connection_(std::move(connection)), hello_(hello), admission_(admission) {}
 
   void OnOpen(const std::shared_ptr<Connection>& /*connection*/) override {}
   void OnFrames(std::span<const wire::Frame> frames) override;
@@ -204,14 +204,20 @@ class PeerSession final : public Connection::Handler,
  private:
   void HandOver(std::span<const wire::Frame> frames) const {
     for (const wire::Frame& frame : frames) {
-      shared_->hooks.peers->OnPeerMessage(hello_, frame.payload);
+      shared_->hooks.peers->OnPeerMessage(hello_, admission_, frame.payload);
     }
   }
 
   ListenerShared* const shared_;
   const std::shared_ptr<Connection> connection_;
   const PeerHello hello_;
+  const PeerGate::Admission admission_;
 };
+
+/// The gate outlives the listener, and what its loop was handed before it ended.
+void TellClosed(PeerGate* gate, const PeerHello& hello, PeerGate::Admission admission) {
+  gate->control_loop()->Post([gate, hello, admission] { gate->OnPeerClosed(hello, admission); });
+}
 
 void PeerSession::OnFrames(std::span<const wire::Frame> frames) {
   std::size_t good = 0;
@@ -239,13 +245,14 @@ void PeerSession::OnFrames(std::span<const wire::Frame> frames) {
 }
 
 void PeerSession::OnClosed(const CloseReason& reason) {
+  TellClosed(shared_->hooks.peers, hello_, admission_);
   shared_->counters.open_connections.fetch_sub(1, std::memory_order_relaxed);
   Account(shared_, connection_->remote(), reason);
 }
 
 // --- A stranger ----------------------------------------------------------------------------------
 
-class Stranger final : public Connection::Handler {
+class Stranger final : public Connection::Handler, public std::enable_shared_from_this<Stranger> {
  public:
   explicit Stranger(ListenerShared* shared) : shared_(shared) {}
 
@@ -256,7 +263,12 @@ class Stranger final : public Connection::Handler {
  private:
   /// Refuses with a Goodbye and reports it.
   void Refuse(Status why);
-  void Welcome(const proto::Hello& hello, const LocalIdentity& local);
+  /// Answers the hello; the connection is the next handler's from now on.
+  void Welcome(const LocalIdentity& local, std::shared_ptr<Connection::Handler> next);
+  /// Asks the gate, on its loop, while the connection stands still.
+  void AskGate(const PeerHello& hello, const LocalIdentity& local);
+  void OnDecided(const PeerHello& hello, const LocalIdentity& local,
+                 const Result<PeerGate::Admission>& admission);
 
   ListenerShared* const shared_;
   std::shared_ptr<Connection> connection_;
@@ -301,39 +313,61 @@ void Stranger::OnFrames(std::span<const wire::Frame> frames) {
     Refuse(std::move(status));
     return;
   }
-  Welcome(hello, local);
+  if (hello.role() != proto::Hello::PEER) {
+    Welcome(local, std::make_shared<ClientSession>(shared_, connection_));
+    return;
+  }
+  const Result<PeerHello> peer = DecodePeerHello(hello);
+  if (!peer.ok()) {
+    Refuse(peer.status());
+    return;
+  }
+  AskGate(*peer, local);
 }
 
-void Stranger::Welcome(const proto::Hello& hello, const LocalIdentity& local) {
-  const std::shared_ptr<Connection> connection = connection_;
-  ListenerShared* const shared = shared_;
-  std::shared_ptr<Connection::Handler> next;
-  if (hello.role() == proto::Hello::PEER) {
-    const Result<PeerHello> peer = DecodePeerHello(hello);
-    if (!peer.ok()) {
-      Refuse(peer.status());
-      return;
-    }
-    if (Status status = shared->hooks.peers->Admit(*peer, connection); !status.ok()) {
-      if (status.code() == Code::kWrongCluster) Count(&shared->counters.closed_old_boot);
-      Refuse(std::move(status));
-      return;
-    }
-    shared->counters.client_connections.fetch_sub(1, std::memory_order_relaxed);
-    next = std::make_shared<PeerSession>(shared, connection, *peer);
-  } else {
-    next = std::make_shared<ClientSession>(shared, connection);
+void Stranger::AskGate(const PeerHello& hello, const LocalIdentity& local) {
+  connection_->Pause();
+  // Held while it stands still, as is what is shared: the listener waits for Resume().
+  shared_->hooks.peers->control_loop()->Post([self = shared_from_this(), connection = connection_,
+                                              hello, local] {
+    Result<PeerGate::Admission> admission = self->shared_->hooks.peers->Admit(hello, connection);
+    connection->loop()->Post([self, connection, hello, local, admission = std::move(admission)] {
+      self->OnDecided(hello, local, admission);
+      connection->Resume();
+    });
+  });
+}
+
+void Stranger::OnDecided(const PeerHello& hello, const LocalIdentity& local,
+                         const Result<PeerGate::Admission>& admission) {
+  if (connection_ == nullptr) {  // It has ended meanwhile.
+    if (admission.ok()) TellClosed(shared_->hooks.peers, hello, *admission);
+    return;
   }
+  if (!admission.ok()) {
+    if (admission.status().code() == Code::kWrongCluster) {
+      Count(&shared_->counters.closed_old_boot);
+    }
+    Refuse(admission.status());
+    return;
+  }
+  shared_->counters.client_connections.fetch_sub(1, std::memory_order_relaxed);
+  Welcome(local, std::make_shared<PeerSession>(shared_, connection_, hello, *admission));
+}
+
+void Stranger::Welcome(const LocalIdentity& local, std::shared_ptr<Connection::Handler> next) {
+  const std::shared_ptr<Connection> connection = std::exchange(connection_, nullptr);
   connection->set_handshake_done();
   // The outbox is empty, so the reply is always taken.
   static_cast<void>(connection->Send(wire::FrameType::kHelloReply, 0, MakeHelloReply(local)));
-  connection_ = nullptr;
   connection->set_handler(std::move(next));
 }
 
 void Stranger::Refuse(Status why) {
-  shared_->hooks.on_event("refused the connection from " + connection_->remote() + ": " +
-                          why.ToString());
+  if (why.code() != Code::kCancelled) {
+    shared_->hooks.on_event("refused the connection from " + connection_->remote() + ": " +
+                            why.ToString());
+  }
   connection_->SayGoodbye(std::move(why));
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 // Heartbeats that wait for their answer; older ones prove nothing that newer ones do not.
 constexpr std::size_t kSentMax = 64;
+// After so many without an answer the link may be dead, and TCP would find out late.
+constexpr int kUnansweredMax = 3;
 
 /// One object, so that "nobody again" is seen without a look inside.
 const LedShardsPtr& Nobody() {
@@ -96,8 +98,19 @@ void Liveness::Start() {
 
 void Liveness::Beat() {
   if (stopped_) return;
+  for (const auto& [node, peer] : peers()) {
+    if (peer->linked) DoubtLink(peer.get());
+  }
   SendAll();
   doors_.control->RunAt(doors_.control->Now() + options_.interval, [this] { Beat(); });
+}
+
+// Counted in beats, not in messages: a beat is long enough for an answer to have come.
+void Liveness::DoubtLink(Peer* peer) {
+  if (peer->unanswered_beats >= kUnansweredMax) {
+    doors_.transport->Redial(peer->node, env::Lane::kLiveness);
+  }
+  ++peer->unanswered_beats;
 }
 
 void Liveness::SetLeads(ShardId shard, std::optional<Term> term, std::vector<NodeId> peers) {
@@ -179,6 +192,7 @@ void Liveness::SendTo(Peer* peer) {
 void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& ack) {
   Peer* peer = Find(from.node);
   if (peer == nullptr || ack.boot() != boot_.value()) return;
+  peer->unanswered_beats = 0;
   while (!peer->sent.empty() && peer->sent.front().sequence < ack.sequence())
     peer->sent.pop_front();
   if (peer->sent.empty() || peer->sent.front().sequence != ack.sequence()) return;
@@ -288,6 +302,7 @@ void Liveness::OnConnected(const env::PeerIdentity& identity) {
   peer->connected = true;
   peer->acknowledged_version = 0;
   peer->sent.clear();
+  peer->unanswered_beats = 0;
   OnLoops([node = identity.node](ShardLoop& loop) { loop.OnNodeConnected(node); });
   SendSoon();
 }

@@ -110,6 +110,8 @@ class Liveness {
     std::uint64_t sequence = 0;
     /// Not acknowledged yet, oldest first; bounded.
     std::deque<Sent> sent;
+    /// How many beats were sent since it last acknowledged one, or its link came up.
+    int unanswered_beats = 0;
   };
 
   /// Never changed once it is published.
@@ -119,6 +121,8 @@ class Liveness {
   [[nodiscard]] Peer* Find(NodeId node) const;
   [[nodiscard]] const PeerTable& peers() const { return *table_.load(std::memory_order_acquire); }
   void Beat();
+  /// Has the link to the peer dialed anew when it answers nothing.
+  void DoubtLink(Peer* peer);
   void SendSoon();
   void SendAll();
   void SendTo(Peer* peer);

@@ -202,6 +202,14 @@ void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
   }
 }
 
+// Loops are told whether the node runs or not: nobody would tell them later.
+void Node::OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) {
+  if (lane != env::Lane::kBulk) return;  // What heartbeats rest on hears OnConnected.
+  for (const auto& loop : loops_) {
+    loop->loop()->Post([loop = loop.get(), node = peer.node, dial] { loop->OnLinked(node, dial); });
+  }
+}
+
 void Node::OnGone(const env::PeerIdentity& gone) {
   if (running_) liveness_->OnGone(gone);
 }

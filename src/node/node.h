@@ -116,6 +116,7 @@ class Node final : public env::TransportEvents {
 
   // env::TransportEvents
   void OnConnected(const env::PeerIdentity& peer, bool has_record) override;
+  void OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) override;
   void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view message) override;
   void OnGone(const env::PeerIdentity& gone) override;
 

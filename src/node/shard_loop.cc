@@ -261,7 +261,7 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
   std::map<NodeId, Batch> batches;
   auto flush = [this](NodeId to, Batch* batch) {
     // Best effort: what a full or broken link drops is sent again by the core's timers.
-    doors_.transport->Send(to, env::Lane::kBulk, batch->message.SerializeAsString());
+    SendBytes(to, batch->message.SerializeAsString());
     *batch = Batch();
   };
   for (replica::Effects::Outgoing& outgoing : messages) {
@@ -280,7 +280,13 @@ void ShardLoop::Send(std::vector<replica::Effects::Outgoing> messages) {
 }
 
 bool ShardLoop::Send(NodeId to, const proto::PeerMessage& message) {
-  return doors_.transport->Send(to, env::Lane::kBulk, message.SerializeAsString());
+  return SendBytes(to, message.SerializeAsString());
+}
+
+// On no connection but the one that the replicas know: on a newer one, of which they have yet to be
+// told, it would come after what was lost with the one before.
+bool ShardLoop::SendBytes(NodeId to, std::string message) {
+  return doors_.transport->SendOn(to, env::Lane::kBulk, peers_[to].dial, std::move(message));
 }
 
 // What comes from other nodes.
@@ -381,6 +387,11 @@ void ShardLoop::OnNodeConnected(NodeId node) {
   for (auto& [shard, slot] : slots_) {
     if (slot.replica != nullptr) slot.replica->OnNodeConnected(node, now);
   }
+}
+
+void ShardLoop::OnLinked(NodeId node, env::DialNumber dial) {
+  peers_[node].dial = dial;
+  OnNodeConnected(node);
 }
 
 void ShardLoop::OnLeads(ShardId shard, std::optional<Term> term) {

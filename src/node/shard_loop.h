@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -107,6 +108,9 @@ class ShardLoop final : public replica::Host {
   void OnAcknowledged(const env::PeerIdentity& from, Acknowledged acknowledged);
   void OnNodeGone(NodeId node);
   void OnNodeConnected(NodeId node);
+  /// Connection `dial` carries from now on what is sent to the node: replicas hear that the link is
+  /// another before they can send on it.
+  void OnLinked(NodeId node, env::DialNumber dial);
   /// How many replicas there are.
   [[nodiscard]] std::size_t size() const;
   /// How many replicas take part in no tick.
@@ -173,6 +177,8 @@ class ShardLoop final : public replica::Host {
     LedShardsPtr led;
     LedShardsPtr named;
     MonotonicTime heartbeat_at = kNever;
+    /// The newest connection to it that the replicas know of.
+    env::DialNumber dial;
     /// How many of the two are overdue, and have woken everybody.
     int overdue = 0;
   };
@@ -200,6 +206,7 @@ class ShardLoop final : public replica::Host {
   void RunTurn();
   void Store(replica::Effects* effects);
   void Send(std::vector<replica::Effects::Outgoing> messages);
+  bool SendBytes(NodeId to, std::string message);
   [[nodiscard]] bool TakesCommands(NodeId node) const {
     return RoomOf(node) != storage::DiskRoom::kExhausted;
   }

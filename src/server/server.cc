@@ -203,6 +203,9 @@ Status Server::OpenNode(ring::ClusterConfig config) {
     void OnConnected(const env::PeerIdentity& peer, bool has_record) override {
       server->node_->OnConnected(peer, has_record);
     }
+    void OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) override {
+      server->node_->OnLinked(peer, lane, dial);
+    }
     void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) override {
       server->node_->OnMessage(from, lane, bytes);
     }

@@ -9,8 +9,20 @@ namespace ringfort::sim {
 
 using namespace std::chrono_literals;  // NOLINT: durations
 
-Network::Network(Events* events, Random random, Sniffer sniffer)
-    : events_(events), random_(random), sniffer_(std::move(sniffer)) {}
+namespace {
+
+// As in src/net: how long a SYN is waited for, when one more is dialed beside a connection to a
+// process that does not answer, when TCP counts as stuck, and how lately a peer must have been
+// heard that a refusal is not believed.
+constexpr Duration kSynMax = 250ms;
+constexpr Duration kOneMoreAfter = 1s;
+constexpr Duration kStuckAfter = 300ms;
+constexpr Duration kHeardMoment = 200ms;
+
+}  // namespace
+
+Network::Network(Events* events, Random random, Sniffer sniffer, Complain complain)
+    : events_(events), random_(random), sniffer_(std::move(sniffer)), order_(std::move(complain)) {}
 
 Network::Wire& Network::WireOf(NodeId from, NodeId to, env::Lane lane) {
   auto [place, fresh] = wires_.try_emplace({from, to});
@@ -29,6 +41,11 @@ Network::Port* Network::FindPort(NodeId node) {
   return found == ports_.end() ? nullptr : found->second.get();
 }
 
+Network::Port* Network::FindProcess(const env::PeerIdentity& process) {
+  Port* port = FindPort(process.node);
+  return port != nullptr && port->station.self == process ? port : nullptr;
+}
+
 void Network::Attach(Station station) {
   auto port = std::make_unique<Port>();
   port->station = std::move(station);
@@ -41,17 +58,13 @@ void Network::Detach(NodeId node) {
   for (auto& [pair, lanes] : wires_) {
     for (Wire& wire : lanes) {
       if (wire.from == node) {
-        wire.open = false;
         // The kernel still delivers what was written, or resets and loses it.
-        if (random_.OneIn(2)) {
-          ++wire.connection;
-          wire.held.clear();
-        }
-      } else if (wire.to == node && wire.open) {
+        if (wire.link != nullptr && random_.OneIn(2)) wire.link->reset = true;
+        End(&wire);
+      } else if (wire.to == node && wire.link != nullptr) {
         wire.held.clear();
-        events_->After(
-            Between(random_, 50us, 3ms), nullptr, "reset",
-            [this, wire = &wire, connection = wire.connection] { Reset(wire, connection); });
+        events_->After(Between(random_, 50us, 3ms), nullptr, "reset",
+                       [this, wire = &wire, call = wire.link] { Reset(wire, call); });
       }
     }
   }
@@ -67,6 +80,25 @@ void Network::SetPeers(NodeId from, const std::vector<env::PeerAddress>& peers) 
       DialSoon(&WireOf(from, peer.node, lane), Between(random_, 0us, 2ms));
     }
   }
+  for (const NodeId node : before) {
+    if (port->wants.contains(node)) continue;
+    for (const env::Lane lane : {env::Lane::kLiveness, env::Lane::kBulk}) {
+      End(&WireOf(from, node, lane));
+    }
+  }
+}
+
+void Network::End(Wire* wire) {
+  const CallPtr call = std::exchange(wire->link, nullptr);
+  wire->asked = nullptr;
+  wire->suspect = false;
+  wire->held.clear();
+  if (call == nullptr) return;
+  events_->After(Between(random_, 50us, 3ms), nullptr, "end", [this, wire, call] {
+    Port* to = FindProcess(call->reached);
+    if (to == nullptr || !Reaches(wire->from, wire->to)) return;
+    to->dials.End(wire->from, wire->lane, call->admission);
+  });
 }
 
 void Network::DialSoon(Wire* wire, Duration wait) {
@@ -80,42 +112,74 @@ void Network::DialSoon(Wire* wire, Duration wait) {
 
 void Network::Dial(Wire* wire) {
   Port* from = FindPort(wire->from);
-  if (from == nullptr || wire->open || !from->wants.contains(wire->to)) return;
+  if (from == nullptr || !from->wants.contains(wire->to)) return;
+  if (wire->link != nullptr && !wire->suspect) return;
   Port* to = FindPort(wire->to);
   const bool answers = Reaches(wire->from, wire->to);
   const bool runs = from->station.process->frozen_until <= events_->now();
-  if (answers && runs && to == nullptr) {
-    if (const auto gone = from->ledger.Refused(wire->to)) {
-      Tell(from, "refused", [gone = *gone](env::TransportEvents& events) { events.OnGone(gone); });
-    }
-  }
-  if (answers && runs && to != nullptr && to->station.process->frozen_until <= events_->now()) {
-    Connect(wire, from, to);
+  // Something on the way may refuse, too.
+  if (runs && (answers ? to == nullptr : random_.OneIn(50))) Refused(from, wire->to);
+  if (answers && runs && to != nullptr) {
+    Ask(wire, from, to);
+    DialSoon(wire, kOneMoreAfter);
     return;
   }
-  DialSoon(wire, Between(random_, 2ms, 60ms));
+  DialSoon(wire, Between(random_, 2ms, answers ? Duration(60ms) : kSynMax));
 }
 
-void Network::Connect(Wire* wire, Port* from, Port* to) {
-  ++wire->connection;
-  wire->open = true;
-  wire->held.clear();
-  wire->dialer = from->station.self;
-  wire->reached = to->station.self.boot;
-  const Station& reached = to->station;
-  if (const auto sighting = to->ledger.See(wire->dialer); sighting.gone) {
+void Network::Refused(Port* from, NodeId to) {
+  if (from->dials.HeardSince(to, events_->now() - kHeardMoment)) return;
+  if (const auto gone = from->ledger.Refused(to)) {
+    Tell(from, "refused", [gone = *gone](env::TransportEvents& events) { events.OnGone(gone); });
+  }
+}
+
+void Network::Ask(Wire* wire, Port* from, Port* to) {
+  const auto call = std::make_shared<Call>();
+  call->dial = ++wire->last_dial;
+  call->dialer = from->station.self;
+  call->reached = to->station.self;
+  wire->asked = call;
+  Duration wait = Between(random_, 50us, 2ms) + wire->lag;
+  // Now and then another loop, which is slow, has the connection.
+  if (random_.OneIn(20)) wait += Between(random_, 0ms, 1500ms);
+  events_->After(wait, to->station.process, "hello", [this, wire, call] { OnHello(wire, call); });
+}
+
+void Network::OnHello(Wire* wire, const CallPtr& call) {
+  Port* to = FindProcess(call->reached);
+  const auto sighting = to->ledger.See(call->dialer);
+  if (sighting.outdated || call->reset) return;
+  if (sighting.gone) {
     Tell(to, "gone",
          [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
   }
-  if (const auto sighting = from->ledger.See(reached.self); sighting.gone) {
-    Tell(from, "gone",
-         [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
-  }
-  if (wire->lane != env::Lane::kLiveness) return;
-  Tell(from, "connected",
-       [peer = reached.self, has_record = reached.has_record()](env::TransportEvents& events) {
-         events.OnConnected(peer, has_record);
-       });
+  const auto admission = to->dials.Admit(call->dialer, wire->lane, call->dial);
+  if (!admission) return;
+  call->admission = *admission;
+  order_.OnAdmitted({call->dialer, call->reached, wire->lane}, call->dial);
+  Port* from = FindProcess(call->dialer);
+  if (from == nullptr || !Reaches(wire->from, wire->to)) return;
+  events_->After(Between(random_, 50us, 2ms), from->station.process, "answer",
+                 [this, wire, call] { OnAnswer(wire, call); });
+}
+
+void Network::OnAnswer(Wire* wire, const CallPtr& call) {
+  Port* to = FindProcess(call->reached);
+  if (wire->asked != call || to == nullptr) return;
+  wire->asked = nullptr;
+  wire->link = call;
+  wire->suspect = false;
+  wire->held.clear();
+  call->answered_at = events_->now();
+  Port* from = FindPort(wire->from);
+  const auto sighting = from->ledger.See(call->reached);
+  from->dials.Supersede(call->reached);
+  env::TransportEvents* const events = from->station.events;
+  const bool has_record = to->station.has_record();
+  if (sighting.gone) events->OnGone(*sighting.gone);
+  events->OnLinked(call->reached, wire->lane, call->dial);
+  if (wire->lane == env::Lane::kLiveness) events->OnConnected(call->reached, has_record);
 }
 
 void Network::Tell(Port* port, const char* what, std::function<void(env::TransportEvents&)> call) {
@@ -123,11 +187,32 @@ void Network::Tell(Port* port, const char* what, std::function<void(env::Transpo
               [events = port->station.events, call = std::move(call)] { call(*events); });
 }
 
-bool Network::Send(NodeId from, NodeId to, env::Lane lane, std::string message) {
+void Network::Redial(NodeId from, NodeId to, env::Lane lane) {
+  Wire& wire = WireOf(from, to, lane);
+  if (wire.link == nullptr || events_->now() - wire.link->answered_at < kOneMoreAfter) return;
+  Suspect(&wire);
+}
+
+void Network::Suspect(Wire* wire) {
+  if (wire->suspect) return;
+  wire->suspect = true;
+  DialSoon(wire, Between(random_, 0us, 2ms));
+}
+
+void Network::SuspectIfStuck(Wire* wire) {
+  events_->After(kStuckAfter + Between(random_, 0ms, 100ms), nullptr, "stuck",
+                 [this, wire, call = wire->link] {
+                   if (wire->link == call && !Reaches(wire->from, wire->to)) Suspect(wire);
+                 });
+}
+
+bool Network::Send(NodeId from, NodeId to, env::Lane lane, std::optional<env::DialNumber> dial,
+                   std::string message) {
   sniffer_(from, message);
   Wire& wire = WireOf(from, to, lane);
-  if (!wire.open) return false;
+  if (wire.link == nullptr || (dial && wire.link->dial != *dial)) return false;
   events_->trace.Note(events_->now(), from.value(), "send", message);
+  if (!wire.suspect && !Reaches(from, to)) SuspectIfStuck(&wire);
   if (IsCut(from.value(), to.value()) || !wire.held.empty()) {
     wire.held.push_back(std::move(message));
   } else {
@@ -140,37 +225,41 @@ void Network::Carry(Wire* wire, std::string message) {
   Duration wait = wire->lane == env::Lane::kLiveness ? Between(random_, 50us, 500us)
                                                      : Between(random_, 50us, 2ms);
   if (random_.OneIn(200)) wait = Between(random_, 1ms, 40ms);
-  wire->last_arrival = std::max(wire->last_arrival, events_->now() + wait + wire->lag);
-  const Port* to = FindPort(wire->to);
+  const CallPtr& call = wire->link;
+  call->last_arrival = std::max(call->last_arrival, events_->now() + wait + wire->lag);
+  const std::uint64_t number = ++call->sent;
+  const Port* to = FindProcess(call->reached);
   if (to == nullptr) return;
-  events_->At(wire->last_arrival, to->station.process, "arrive",
-              [this, wire, connection = wire->connection, message = std::move(message)] {
-                Arrive(wire, connection, message);
+  events_->At(call->last_arrival, to->station.process, "arrive",
+              [this, wire, call, number, message = std::move(message)] {
+                Arrive(wire, call, number, message);
               });
 }
 
-void Network::Arrive(Wire* wire, std::uint64_t connection, const std::string& message) {
-  Port* to = FindPort(wire->to);
-  if (wire->connection != connection || to->station.self.boot != wire->reached) return;
-  to->station.events->OnMessage(wire->dialer, wire->lane, message);
+void Network::Arrive(Wire* wire, const CallPtr& call, std::uint64_t number,
+                     const std::string& message) {
+  Port* to = FindProcess(call->reached);
+  if (call->reset) return;
+  if (!to->dials.Hear(wire->from, wire->lane, call->admission, events_->now())) return;
+  order_.OnDelivered({call->dialer, call->reached, wire->lane}, call->dial, number);
+  to->station.events->OnMessage(call->dialer, wire->lane, message);
 }
 
-void Network::Reset(Wire* wire, std::uint64_t connection) {
-  if (wire->connection != connection || !wire->open) return;
+void Network::Reset(Wire* wire, const CallPtr& call) {
+  if (wire->link != call) return;
   if (!Reaches(wire->from, wire->to)) {
-    events_->After(20ms, nullptr, "reset", [this, wire, connection] { Reset(wire, connection); });
+    events_->After(20ms, nullptr, "reset", [this, wire, call] { Reset(wire, call); });
     return;
   }
-  wire->open = false;
+  End(wire);
   DialSoon(wire, Between(random_, 0us, 5ms));
 }
 
 void Network::Break(NodeId from, NodeId to, env::Lane lane) {
   Wire& wire = WireOf(from, to, lane);
-  if (!wire.open) return;
-  ++wire.connection;
-  wire.open = false;
-  wire.held.clear();
+  if (wire.link == nullptr) return;
+  wire.link->reset = true;
+  End(&wire);
   DialSoon(&wire, Between(random_, 0us, 20ms));
 }
 
@@ -187,10 +276,15 @@ void Network::Mend(std::uint32_t from, std::uint32_t to) {
   const auto found = wires_.find({NodeId(from), NodeId(to)});
   if (found == wires_.end()) return;
   for (Wire& wire : found->second) {
-    if (wire.open && random_.OneIn(2)) {
+    if (wire.link == nullptr) continue;
+    if (random_.OneIn(2)) {
       Break(wire.from, wire.to, wire.lane);
       continue;
     }
+    if (wire.held.empty()) continue;
+    // TCP sends again after a pause, in which a fresh connection may be quicker.
+    Call& call = *wire.link;
+    call.last_arrival = std::max(call.last_arrival, events_->now() + Between(random_, 0ms, 400ms));
     std::deque<std::string> held = std::move(wire.held);
     wire.held.clear();
     for (std::string& message : held) Carry(&wire, std::move(message));

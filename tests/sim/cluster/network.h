@@ -1,6 +1,8 @@
 // The simulated network between nodes: per ordered pair and lane one connection that its sender
 // dials, as src/net makes them. Messages arrive in order while it lasts; a cut holds them back in
-// silence; a break loses what is under way.
+// silence; a break loses what is under way. A link that looks dead is dialed anew beside the
+// connection before, which ends, with all that is under way on it, when the peer lets the new one
+// in.
 #pragma once
 
 #include <array>
@@ -9,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,6 +20,8 @@
 #include "base/random.h"
 #include "env/transport.h"
 #include "net/boot_ledger.h"
+#include "net/dial_ledger.h"
+#include "tests/sim/checkers/link_order.h"
 #include "tests/sim/cluster/events.h"
 
 namespace ringfort::sim {
@@ -33,7 +38,7 @@ class Network {
   /// Sees every message that is sent, before it can be lost.
   using Sniffer = std::function<void(NodeId from, std::string_view message)>;
 
-  Network(Events* events, Random random, Sniffer sniffer);
+  Network(Events* events, Random random, Sniffer sniffer, Complain complain);
 
   /// The process listens.
   void Attach(Station station);
@@ -41,7 +46,11 @@ class Network {
   void Detach(NodeId node);
   /// The process wants links to these.
   void SetPeers(NodeId from, const std::vector<env::PeerAddress>& peers);
-  bool Send(NodeId from, NodeId to, env::Lane lane, std::string message);
+  /// With a dial: over that connection or none.
+  bool Send(NodeId from, NodeId to, env::Lane lane, std::optional<env::DialNumber> dial,
+            std::string message);
+  /// The process doubts its connection.
+  void Redial(NodeId from, NodeId to, env::Lane lane);
 
   // Faults. Ends are nodes and clients alike, by number.
   void Cut(std::uint32_t from, std::uint32_t to);
@@ -56,18 +65,33 @@ class Network {
   void Break(NodeId from, NodeId to, env::Lane lane);
 
  private:
+  /// One connection, from its hello on.
+  struct Call {
+    env::DialNumber dial;
+    /// The two processes, as they showed themselves.
+    env::PeerIdentity dialer;
+    env::PeerIdentity reached;
+    /// 0: the hello was not let in.
+    net::DialLedger::Admission admission = 0;
+    MonotonicTime answered_at = kNever;
+    MonotonicTime last_arrival = kNever;
+    std::uint64_t sent = 0;
+    /// It was reset: what is under way is lost.
+    bool reset = false;
+  };
+  using CallPtr = std::shared_ptr<Call>;
   struct Wire {
     NodeId from;
     NodeId to;
     env::Lane lane;
-    /// Counts connections; what belongs to an older one is lost.
-    std::uint64_t connection = 0;
-    bool open = false;
+    /// Carries what is sent; null: nothing does.
+    CallPtr link;
+    /// The newest whose hello was sent, until it is answered.
+    CallPtr asked;
+    /// The link looks dead.
+    bool suspect = false;
     bool dialing = false;
-    /// The dialer as it showed itself, and the boot that it reached.
-    env::PeerIdentity dialer;
-    BootNumber reached;
-    MonotonicTime last_arrival = kNever;
+    env::DialNumber last_dial;
     Duration lag{0};
     /// Behind a cut, in order.
     std::deque<std::string> held;
@@ -75,26 +99,39 @@ class Network {
   struct Port {
     Station station;
     net::BootLedger ledger;
+    net::DialLedger dials;
     std::set<NodeId> wants;
   };
 
   Wire& WireOf(NodeId from, NodeId to, env::Lane lane);
   Port* FindPort(NodeId node);
+  /// Null: another process runs there, or none.
+  Port* FindProcess(const env::PeerIdentity& process);
   [[nodiscard]] bool Reaches(NodeId from, NodeId to) const {
     return !IsCut(from.value(), to.value()) && !IsCut(to.value(), from.value());
   }
   void DialSoon(Wire* wire, Duration wait);
   void Dial(Wire* wire);
-  void Connect(Wire* wire, Port* from, Port* to);
+  void Refused(Port* from, NodeId to);
+  /// The peer's machine takes the connection; its process reads the hello when it runs.
+  void Ask(Wire* wire, Port* from, Port* to);
+  void OnHello(Wire* wire, const CallPtr& call);
+  void OnAnswer(Wire* wire, const CallPtr& call);
   void Tell(Port* port, const char* what, std::function<void(env::TransportEvents&)> call);
+  void Suspect(Wire* wire);
+  /// TCP: nothing of what was sent is acknowledged.
+  void SuspectIfStuck(Wire* wire);
   void Carry(Wire* wire, std::string message);
-  void Arrive(Wire* wire, std::uint64_t connection, const std::string& message);
+  void Arrive(Wire* wire, const CallPtr& call, std::uint64_t number, const std::string& message);
   /// The dialer learns that its connection is no more.
-  void Reset(Wire* wire, std::uint64_t connection);
+  void Reset(Wire* wire, const CallPtr& call);
+  /// The connection ends on the dialer's side; the other side learns it soon.
+  void End(Wire* wire);
 
   Events* const events_;
   Random random_;
   const Sniffer sniffer_;
+  LinkOrder order_;
   std::map<NodeId, std::unique_ptr<Port>> ports_;
   std::map<std::pair<NodeId, NodeId>, std::array<Wire, 2>> wires_;
   std::set<std::pair<std::uint32_t, std::uint32_t>> cuts_;
@@ -106,8 +143,12 @@ class SimTransport final : public env::Transport {
   SimTransport(Network* network, NodeId self) : network_(network), self_(self) {}
   void SetPeers(std::vector<env::PeerAddress> peers) override { network_->SetPeers(self_, peers); }
   bool Send(NodeId to, env::Lane lane, std::string message) override {
-    return network_->Send(self_, to, lane, std::move(message));
+    return network_->Send(self_, to, lane, std::nullopt, std::move(message));
   }
+  bool SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) override {
+    return network_->Send(self_, to, lane, dial, std::move(message));
+  }
+  void Redial(NodeId to, env::Lane lane) override { network_->Redial(self_, to, lane); }
 
  private:
   Network* const network_;

@@ -63,8 +63,10 @@ World::World(const WorldOptions& options)
       watch_(
           [this](std::string_view checker, const std::string& what) { Complain(checker, what); },
           [this](NodeId node) -> const MemoryLogStore& { return nodes_[node.value() - 1]->log(); }),
-      network_(&events_, random_.Fork(),
-               [this](NodeId from, std::string_view message) { watch_.OnMessage(from, message); }) {
+      network_(
+          &events_, random_.Fork(),
+          [this](NodeId from, std::string_view message) { watch_.OnMessage(from, message); },
+          [this](std::string_view checker, const std::string& what) { Complain(checker, what); }) {
   std::vector<std::uint32_t> ends;
   MakeNodes(&ends);
   MakeClients(&ends);

@@ -24,28 +24,34 @@ TEST(HandshakeTest, AnotherClusterIsRefused) {
 }
 
 TEST(HandshakeTest, APeerShowsWhoItIs) {
-  const proto::Hello hello = MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kBulk);
+  const proto::Hello hello =
+      MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kBulk, env::DialNumber(3));
   ASSERT_TRUE(CheckHello(hello, NodeOne()).ok());
   EXPECT_EQ(DecodePeerHello(hello)->peer, NodeTwo().self);
   EXPECT_EQ(DecodePeerHello(hello)->lane, env::Lane::kBulk);
+  EXPECT_EQ(DecodePeerHello(hello)->dial, env::DialNumber(3));
 }
 
 // The run in which it is needed: before the creation no node has a cluster id.
 TEST(HandshakeTest, ANodeWithoutAClusterIdYetFits) {
   LocalIdentity fresh = NodeTwo();
   fresh.cluster_id = {};
-  EXPECT_TRUE(CheckHello(MakePeerHello(fresh, NodeId(1), env::Lane::kLiveness), NodeOne()).ok());
-  EXPECT_TRUE(CheckHello(MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness),
-                         [] {
-                           LocalIdentity local = NodeOne();
-                           local.cluster_id = {};
-                           return local;
-                         }())
+  EXPECT_TRUE(CheckHello(MakePeerHello(fresh, NodeId(1), env::Lane::kLiveness, env::DialNumber(3)),
+                         NodeOne())
                   .ok());
+  EXPECT_TRUE(
+      CheckHello(MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness, env::DialNumber(3)),
+                 [] {
+                   LocalIdentity local = NodeOne();
+                   local.cluster_id = {};
+                   return local;
+                 }())
+          .ok());
 }
 
 TEST(HandshakeTest, APeerThatIsWrongIsRefused) {
-  const proto::Hello good = MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness);
+  const proto::Hello good =
+      MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness, env::DialNumber(3));
   const auto code = [&](const auto& damage) {
     proto::Hello bad = good;
     damage(&bad);

@@ -26,15 +26,25 @@ class HeldRequests final : public RequestHandler {
 class OpenGate final : public PeerGate {
  public:
   explicit OpenGate(EventLoop* loop) : loop_(loop) {}
-  Status Admit(const PeerHello& hello, const std::shared_ptr<Connection>& /*connection*/) override {
-    return hello.peer.boot == BootNumber(1) ? Status(Code::kWrongCluster, "old copy") : Status();
+  Result<Admission> Admit(const PeerHello& hello,
+                          const std::shared_ptr<Connection>& /*connection*/) override {
+    EXPECT_TRUE(loop_->on_thread());
+    if (hello.peer.boot == BootNumber(1)) return Status(Code::kWrongCluster, "old copy");
+    return hello.peer.node.value() * Admission{10};
   }
   [[nodiscard]] EventLoop* control_loop() const override { return loop_; }
-  void OnPeerMessage(const PeerHello& from, std::string_view message) override {
+  void OnPeerMessage(const PeerHello& from, Admission admission,
+                     std::string_view message) override {
     EXPECT_TRUE(loop_->on_thread());
+    EXPECT_EQ(admission, from.peer.node.value() * Admission{10});
     messages.Put(std::to_string(from.peer.node.value()) + ":" + std::string(message));
   }
+  void OnPeerClosed(const PeerHello& from, Admission /*admission*/) override {
+    EXPECT_TRUE(loop_->on_thread());
+    closed.Put(from.peer.node.value());
+  }
   Mailbox<std::string> messages;
+  Mailbox<std::uint32_t> closed;
 
  private:
   EventLoop* const loop_;
@@ -316,8 +326,9 @@ TEST_F(ListenerTest, PeersMessagesReachTheControlLoopInOrderFromAnyLoop) {
   for (std::uint32_t node : {2U, 3U}) {  // One on each loop.
     auto& socket = sockets.emplace_back(std::make_unique<RawSocket>(listener_->port()));
     std::string bytes;
-    ASSERT_TRUE(wire::AppendFrame(&bytes, FrameType::kHello, 0,
-                                  MakePeerHello(peer(node, 2), NodeId(1), env::Lane::kBulk)));
+    ASSERT_TRUE(wire::AppendFrame(
+        &bytes, FrameType::kHello, 0,
+        MakePeerHello(peer(node, 2), NodeId(1), env::Lane::kBulk, env::DialNumber(1))));
     for (int i = 0; i < 1000; ++i) {
       wire::AppendFrame(&bytes, FrameType::kPeer, 0, std::string_view(std::to_string(i)));
     }
@@ -328,8 +339,11 @@ TEST_F(ListenerTest, PeersMessagesReachTheControlLoopInOrderFromAnyLoop) {
     const std::string message = *gate_.messages.Next();
     EXPECT_EQ(message.substr(2), std::to_string(next[message.front()]++));
   }
+  sockets.front()->Close();
+  EXPECT_EQ(gate_.closed.Next(), 2U);
   RawSocket old(listener_->port());
-  old.WriteFrame(FrameType::kHello, 0, MakePeerHello(peer(4, 1), NodeId(1), env::Lane::kBulk));
+  old.WriteFrame(FrameType::kHello, 0,
+                 MakePeerHello(peer(4, 1), NodeId(1), env::Lane::kBulk, env::DialNumber(1)));
   EXPECT_EQ(old.ReadGoodbye(), Code::kWrongCluster);
   EXPECT_EQ(listener_->counters().closed_old_boot, 1U);
 }

@@ -115,6 +115,24 @@ class RawSocket {
       if (decoded.state == wire::DecodedFrame::State::kRubbish || !ReadSome()) return false;
     }
   }
+  /// What the next frame carries; empty at the end of the stream.
+  std::string ReadPayload() {
+    while (true) {
+      const wire::DecodedFrame decoded = wire::DecodeFrame(received_, limits::kFrameMax);
+      if (decoded.state == wire::DecodedFrame::State::kFrame) {
+        std::string payload(decoded.frame.payload);
+        received_.erase(0, decoded.size_bytes);
+        return payload;
+      }
+      if (decoded.state == wire::DecodedFrame::State::kRubbish || !ReadSome()) return "";
+    }
+  }
+  /// The other side has not closed, as far as is known.
+  bool IsOpen() {
+    char byte = 0;
+    const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+  }
   /// The Goodbye's error code that comes before the end of the stream; kOk when none does.
   Code ReadGoodbye() {
     while (ReadSome()) continue;

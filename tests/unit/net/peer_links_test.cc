@@ -20,6 +20,10 @@ class RecordedEvents final : public env::TransportEvents {
     Put("connected " + Name(peer.node) + " boot " + std::to_string(peer.boot.value()) +
         (has_record ? " record" : ""));
   }
+  void OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) override {
+    EXPECT_TRUE(loop_->on_thread());
+    linked.Put({peer.node, lane, dial});
+  }
   void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view message) override {
     Put("message " + Name(from.node) + (lane == env::Lane::kBulk ? " bulk " : " liveness ") +
         std::string(message.substr(0, 20)));
@@ -27,7 +31,13 @@ class RecordedEvents final : public env::TransportEvents {
   void OnGone(const env::PeerIdentity& gone) override {
     Put("gone " + Name(gone.node) + " boot " + std::to_string(gone.boot.value()));
   }
+  struct Linked {
+    NodeId node;
+    env::Lane lane;
+    env::DialNumber dial;
+  };
   Mailbox<std::string> seen;
+  Mailbox<Linked> linked;
 
  private:
   static std::string Name(NodeId node) { return std::to_string(node.value()); }
@@ -75,6 +85,12 @@ class TestNode {
   bool Send(std::uint32_t to, env::Lane lane, std::string message) {
     return links_->Send(NodeId(to), lane, std::move(message));
   }
+  bool SendOn(std::uint32_t to, env::Lane lane, env::DialNumber dial, std::string message) {
+    return links_->SendOn(NodeId(to), lane, dial, std::move(message));
+  }
+  void Redial(std::uint32_t to, env::Lane lane) {
+    RunOn(&control_, [&] { links_->Redial(NodeId(to), lane); });
+  }
   /// Both lanes are up.
   bool IsLinkedTo(std::uint32_t node) {
     return Eventually([&] {
@@ -84,6 +100,8 @@ class TestNode {
   [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
   Listener* listener() { return listener_.get(); }
   EventLoop* control() { return &control_; }
+  /// Accepts, and has the first connection and every second one after it.
+  EventLoop* other() { return &other_; }
 
  private:
   EventLoop control_;
@@ -167,18 +185,36 @@ class FakePeer {
  public:
   FakePeer() : acceptor_(context_, Tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {}
   [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-  /// Takes one connection and answers its hello; which lane it is, is returned.
-  env::Lane Accept(std::uint64_t boot, std::uint32_t node = 2) {
+  /// Takes one connection and reads its hello.
+  proto::Hello TakeHello() {
     sockets.push_back(std::make_unique<RawSocket>(&acceptor_));
     wire::FrameType type{};
     std::uint64_t id = 0;
     proto::Hello hello;
     EXPECT_TRUE(sockets.back()->ReadFrame(&type, &id, &hello));
     EXPECT_EQ(hello.expected_node(), 2U);
+    return hello;
+  }
+  /// Answers the hello that came last.
+  void Answer(std::uint64_t boot, std::uint32_t node = 2) {
     sockets.back()->WriteFrame(
         wire::FrameType::kHelloReply, 0,
         MakeHelloReply({"local", {}, {NodeId(node), Incarnation{2, 1}, BootNumber(boot)}, false}));
+  }
+  /// Both; which lane it is, is returned.
+  env::Lane Accept(std::uint64_t boot, std::uint32_t node = 2) {
+    const proto::Hello hello = TakeHello();
+    Answer(boot, node);
     return static_cast<env::Lane>(hello.lane());
+  }
+  /// Takes the two lanes of a node; the bulk lane's socket is the last.
+  void AcceptBoth(std::uint64_t boot) {
+    if (Accept(boot) != env::Lane::kBulk) {
+      EXPECT_EQ(Accept(boot), env::Lane::kBulk);
+    } else {
+      EXPECT_EQ(Accept(boot), env::Lane::kLiveness);
+      std::swap(sockets[sockets.size() - 2], sockets.back());
+    }
   }
   void BreakAll() {
     for (auto& socket : sockets) socket->Reset();
@@ -230,7 +266,7 @@ TEST(PeerLinksTest, AHigherBootThatDialsUsMeansGoneAndALowerIsRefused) {
     socket->WriteFrame(
         wire::FrameType::kHello, 0,
         MakePeerHello({"local", {}, {NodeId(2), Incarnation{2, 1}, BootNumber(boot)}, false},
-                      NodeId(1), env::Lane::kLiveness));
+                      NodeId(1), env::Lane::kLiveness, env::DialNumber(1)));
     return socket;
   };
   const auto first = dial(5);
@@ -243,6 +279,188 @@ TEST(PeerLinksTest, AHigherBootThatDialsUsMeansGoneAndALowerIsRefused) {
   EXPECT_EQ(dial(5)->ReadGoodbye(), Code::kWrongCluster);
   EXPECT_EQ(one.listener()->counters().closed_old_boot, 1U);
 }
+
+// --- Links that are dialed anew -----------------------------------------------------------------
+
+/// A connection of node 2 to the node, past its hello but for the answer.
+std::unique_ptr<RawSocket> DialAsTwo(TestNode* node, std::uint64_t dial, std::uint64_t boot = 5) {
+  auto socket = std::make_unique<RawSocket>(node->port());
+  socket->WriteFrame(
+      wire::FrameType::kHello, 0,
+      MakePeerHello({"local", {}, {NodeId(2), Incarnation{2, 1}, BootNumber(boot)}, false},
+                    NodeId(1), env::Lane::kBulk, env::DialNumber(dial)));
+  return socket;
+}
+
+void Say(RawSocket* socket, std::string_view message) {
+  std::string frame;
+  wire::AppendFrame(&frame, wire::FrameType::kPeer, 0, message);
+  socket->Write(frame);
+}
+
+bool ReadsReply(RawSocket* socket) {
+  wire::FrameType type{};
+  std::uint64_t id = 0;
+  proto::HelloReply reply;
+  return socket->ReadFrame(&type, &id, &reply) && type == wire::FrameType::kHelloReply;
+}
+
+// The messages were read, and wait for the control loop, when it lets the newer connection in.
+TEST(PeerLinksTest, WhatWasReadFromAReplacedConnectionIsNotDelivered) {
+  TestNode one(1, 1);
+  const auto older = DialAsTwo(&one, 1);  // On the other loop, as is every second one.
+  ASSERT_TRUE(ReadsReply(older.get()));
+  Say(older.get(), "first");
+  EXPECT_EQ(NextMessage(&one), "message 2 bulk first");
+  const RawSocket filler(one.port());
+
+  std::promise<void> release;
+  one.control()->Post([&] { release.get_future().wait(); });
+  const auto bytes_in = [&] { return one.listener()->counters().traffic.bytes_in.load(); };
+  const auto until_read = [&](std::uint64_t before) {
+    ASSERT_TRUE(Eventually([&] { return bytes_in() > before; }));
+    RunOn(one.other(), [] {});  // What it read is with the control loop.
+  };
+  std::uint64_t before = bytes_in();
+  const auto newer = DialAsTwo(&one, 2);
+  until_read(before);
+  before = bytes_in();
+  Say(older.get(), "late");
+  until_read(before);
+  Say(newer.get(), "second");
+  release.set_value();
+  EXPECT_EQ(NextMessage(&one), "message 2 bulk second");
+  EXPECT_EQ(older->ReadGoodbye(), Code::kOk) << "closed";
+}
+
+TEST(PeerLinksTest, ALowerDialIsRefused) {
+  TestNode one(1, 1);
+  const auto newer = DialAsTwo(&one, 7);
+  ASSERT_TRUE(ReadsReply(newer.get()));
+  EXPECT_EQ(DialAsTwo(&one, 6)->ReadGoodbye(), Code::kCancelled);
+  Say(newer.get(), "still here");
+  EXPECT_EQ(NextMessage(&one), "message 2 bulk still here");
+  EXPECT_EQ(one.listener()->counters().closed_old_boot, 0U);
+}
+
+TEST(PeerLinksTest, OfAReleaseWithoutDialNumbersTheNewestCounts) {
+  TestNode one(1, 1);
+  const auto first = DialAsTwo(&one, 0);
+  ASSERT_TRUE(ReadsReply(first.get()));
+  const auto second = DialAsTwo(&one, 0);
+  ASSERT_TRUE(ReadsReply(second.get()));
+  Say(second.get(), "again");
+  EXPECT_EQ(NextMessage(&one), "message 2 bulk again");
+}
+
+std::chrono::steady_clock::time_point Clock() {
+  return std::chrono::steady_clock::now();
+}
+
+TEST(PeerLinksTest, ADoubtedLinkCarriesOnUntilAFreshOneIsAnswered) {
+  using std::chrono::milliseconds;
+  TestNode one(1, 1);
+  FakePeer peer;
+  one.Know(2, peer.port());
+  peer.AcceptBoth(7);
+  ASSERT_TRUE(one.IsLinkedTo(2));
+  RawSocket* const before = peer.sockets.back().get();
+  const auto first = one.events.linked.Next();
+  const auto second = one.events.linked.Next();
+  const env::DialNumber dial = first->lane == env::Lane::kBulk ? first->dial : second->dial;
+  // Not within its first second, whoever asks.
+  const auto up_at = Clock();
+  std::thread doubt([&] {
+    while (Clock() - up_at < milliseconds(1200)) one.Redial(2, env::Lane::kBulk);
+  });
+  const proto::Hello hello = peer.TakeHello();
+  EXPECT_GE(Clock() - up_at, milliseconds(800));
+  doubt.join();
+  EXPECT_EQ(hello.lane(), static_cast<std::uint32_t>(env::Lane::kBulk));
+  EXPECT_GT(hello.dial(), dial.value());
+  EXPECT_TRUE(one.SendOn(2, env::Lane::kBulk, dial, "on the old one"));
+  EXPECT_TRUE(one.events.linked.empty());
+  peer.Answer(7);
+  const auto renewed = one.events.linked.Next();
+  EXPECT_EQ(renewed->dial, env::DialNumber(hello.dial()));
+  EXPECT_FALSE(one.SendOn(2, env::Lane::kBulk, dial, "by who does not know of the new one"));
+  EXPECT_TRUE(one.SendOn(2, env::Lane::kBulk, renewed->dial, "on the new one"));
+  wire::FrameType type{};
+  std::uint64_t id = 0;
+  proto::PeerMessage any;
+  while (before->ReadFrame(&type, &id, &any)) continue;  // Until it is closed.
+  // Nothing of what went to the old one is sent again.
+  EXPECT_EQ(peer.sockets.back()->ReadPayload(), "on the new one");
+}
+
+// A port whose queue of connections is full does not answer a SYN; the kernel would send the next
+// one after a second.
+TEST(PeerLinksTest, ASynThatIsNotAnsweredIsGivenUpAndAFreshSocketUsed) {
+  asio::io_context context;
+  Tcp::acceptor acceptor(context);
+  acceptor.open(Tcp::v4());
+  acceptor.bind(Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  acceptor.listen(0);
+  const std::uint16_t port = acceptor.local_endpoint().port();
+  const RawSocket filler(port);
+  TestNode one(1, 1);
+  const auto began_at = Clock();
+  one.Know(2, port);
+  EXPECT_NE(one.lines.Next()->find("cannot connect"), std::string::npos);
+  EXPECT_LT(Clock() - began_at, std::chrono::milliseconds(900));
+  const RawSocket taken(&acceptor);
+  RawSocket socket(&acceptor);
+  wire::FrameType type{};
+  std::uint64_t id = 0;
+  proto::Hello hello;
+  EXPECT_TRUE(socket.ReadFrame(&type, &id, &hello));
+  EXPECT_GT(hello.dial(), 2U) << "both lanes have dialed before";
+}
+
+// A process that is frozen: its machine answers, and nobody reads.
+TEST(PeerLinksTest, AConnectionThatGetsNoHelloIsKeptWithOneMoreASecond) {
+  TestNode one(1, 1);
+  FakePeer peer;
+  one.Know(2, peer.port());
+  if (peer.Accept(7) == env::Lane::kBulk) peer.Accept(7);
+  // One lane is up, the other's hellos stay without an answer.
+  const auto first_at = Clock();
+  if (peer.sockets.size() == 1) peer.TakeHello();
+  RawSocket* const first = peer.sockets.back().get();
+  for (int more = 1; more <= 2; ++more) {
+    peer.TakeHello();
+    EXPECT_GE(Clock() - first_at, more * std::chrono::milliseconds(950));
+  }
+  EXPECT_TRUE(first->IsOpen());
+  peer.Answer(7);
+  ASSERT_TRUE(one.IsLinkedTo(2));
+  EXPECT_EQ(first->ReadGoodbye(), Code::kOk) << "closed once another carries the lane";
+}
+
+// What refuses stands on the way: the peer itself is heard.
+TEST(PeerLinksTest, ARefusalBesideALinkThatIsHeardIsNotGone) {
+  TestNode one(1, 1);
+  FakePeer peer;
+  one.Know(2, peer.port());
+  peer.Accept(7);
+  peer.Accept(7);
+  EXPECT_EQ(NextNews(&one), "connected 2 boot 7");
+  const auto heard = DialAsTwo(&one, 1, 7);
+  ASSERT_TRUE(ReadsReply(heard.get()));
+  Say(heard.get(), "alive");
+  EXPECT_EQ(NextMessage(&one), "message 2 bulk alive");
+  peer.StopListening();
+  peer.BreakAll();
+  EXPECT_NE(one.lines.Next()->find("refused"), std::string::npos);
+  for (const auto end = Clock() + std::chrono::milliseconds(600); Clock() < end;) {
+    Say(heard.get(), "alive");
+    ASSERT_EQ(*one.events.seen.Next(), "message 2 bulk alive");
+  }
+  heard->Reset();
+  EXPECT_EQ(NextNews(&one), "gone 2 boot 7");
+}
+
+// --- Links to who is not there ------------------------------------------------------------------
 
 TEST(PeerLinksTest, AnotherNodeInItsPlaceIsReportedAndNeverLinked) {
   TestNode one(1, 1);

@@ -104,6 +104,12 @@ class NotingTransport final : public env::Transport {
     sent.push_back({to, std::move(parsed)});
     return true;
   }
+  bool SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) override {
+    const auto carries = links.find(to);
+    const bool carried = carries != links.end() ? carries->second == dial : true;
+    return carried && Send(to, lane, std::move(message));
+  }
+  void Redial(NodeId to, env::Lane lane) override { redialed.emplace_back(to, lane); }
   /// The messages of one kind since the last call; the others are forgotten.
   std::vector<Sent> Take(proto::PeerMessage::BodyCase kind) {
     std::vector<Sent> taken = std::exchange(sent, {});
@@ -114,6 +120,9 @@ class NotingTransport final : public env::Transport {
   std::vector<Sent> sent;
   /// As they were set last.
   std::vector<env::PeerAddress> peers;
+  /// The connections that carry the bulk lanes; of nodes that are not here, any.
+  std::map<NodeId, env::DialNumber> links;
+  std::vector<std::pair<NodeId, env::Lane>> redialed;
 };
 
 /// A log without a disk: what it is asked is noted, how it does is set.

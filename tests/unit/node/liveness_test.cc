@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <memory>
 
 #include "tests/unit/node/fake_outside.h"
@@ -307,6 +308,53 @@ TEST_F(LivenessTest, AStalledDiskLeadsNothing) {
   EXPECT_THAT(Listed(NextBeat(2)), IsEmpty());
   log_.stalled_now = 0ms;
   EXPECT_THAT(Listed(NextBeat(2)), ElementsAre(Pair(0, 4)));
+}
+
+// A link that was cut: TCP would keep silent for as long as the cut lasted.
+TEST_F(LivenessTest, AfterThreeBeatsWithoutAnAnswerTheLinkIsDialedAnew) {
+  const std::pair anew(NodeId(2), env::Lane::kLiveness);
+  liveness_->SetPeers({NodeId(1), NodeId(2)});
+  liveness_->Start();
+  loop_.Pass(149ms);
+  EXPECT_THAT(transport_.redialed, IsEmpty());
+  loop_.Pass(1ms);
+  EXPECT_THAT(transport_.redialed, ElementsAre(anew));
+  loop_.Pass(50ms);
+  EXPECT_THAT(transport_.redialed, ElementsAre(anew, anew)) << "until something is heard";
+
+  transport_.redialed.clear();
+  liveness_->OnConnected(Peer(2));
+  loop_.Pass(100ms);
+  EXPECT_THAT(transport_.redialed, IsEmpty()) << "a new connection gets its three beats";
+  for (int i = 0; i < 20; ++i) liveness_->OnAck(Peer(2), AckOf(NextBeat(2)));
+  EXPECT_THAT(transport_.redialed, IsEmpty());
+}
+
+// The way is long: answers come steadily, each long after its heartbeat.
+TEST_F(LivenessTest, ALateAnswerIsAnAnswer) {
+  liveness_->SetPeers({NodeId(1), NodeId(2)});
+  liveness_->Start();
+  std::deque<proto::HeartbeatAck> on_their_way;
+  for (int i = 0; i < 40; ++i) {
+    on_their_way.push_back(AckOf(NextBeat(2)));
+    if (on_their_way.size() <= 8) continue;
+    liveness_->OnAck(Peer(2), on_their_way.front());
+    on_their_way.pop_front();
+    if (i == 8) transport_.redialed.clear();
+  }
+  EXPECT_THAT(transport_.redialed, IsEmpty());
+}
+
+// A change of what the node leads is said at once, several times within a beat.
+TEST_F(LivenessTest, HeartbeatsWithinOneBeatAreNoMeasure) {
+  liveness_->SetPeers({NodeId(1), NodeId(2)});
+  liveness_->Start();
+  for (std::uint64_t term = 1; term < 10; ++term) {
+    liveness_->SetLeads(ShardId(0), Term(term), {NodeId(2)});
+    loop_.RunTasks();
+  }
+  loop_.Pass(60ms);
+  EXPECT_THAT(transport_.redialed, IsEmpty());
 }
 
 TEST_F(LivenessTest, TellsOfTheRoomOnItsDisksAndHearsOfTheirs) {

@@ -183,6 +183,19 @@ TEST_F(SilentPrimary, ANewConnectionWakesItForOneProbe) {
   EXPECT_TRUE(world_.is_silent());
 }
 
+// The link to node 3 was dialed anew, and this loop has yet to hear of it: what it sends now comes
+// after what was lost with the connection before, so it must not go.
+TEST_F(SilentPrimary, NothingIsSentOnAConnectionThatItDoesNotKnow) {
+  world_.transport().links[NodeId(3)] = env::DialNumber(4);
+  world_.Sent(Kind::kAppendRequest);
+  world_.shards().OnNodeConnected(NodeId(3));
+  world_.loop().RunTasks();
+  EXPECT_EQ(world_.Sent(Kind::kAppendRequest), 0);
+  world_.shards().OnLinked(NodeId(3), env::DialNumber(4));
+  world_.loop().RunTasks();
+  EXPECT_EQ(world_.Sent(Kind::kAppendRequest), 1) << "from where the two logs are known to agree";
+}
+
 // Run: C is dead, and lacks what 21 shards here have; D is to be filled. Each snapshot for C held
 // its turn for as long as its sender was patient, and D hardly got one.
 TEST(SilentNode, HasNoTurnForASnapshot) {
