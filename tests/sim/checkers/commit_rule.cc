@@ -47,24 +47,35 @@ bool CommitRule::MajorityHas(NodeId primary, ShardId shard, LogIndex index,
   if (in_force.empty()) return false;
   const bool is_change = in_force.front().index == index;
   if (is_change) in_force.resize(1);
+  // Of which term each of them is, where its log still tells: another primary may have had another
+  // entry there.
+  std::vector<Term> terms;
+  for (const raft::Members& members : in_force) {
+    terms.push_back(log_of_(primary).WrittenTerm(shard, members.index).value_or(Term()));
+  }
   const auto& changes = shards_.at(shard).changes;
   for (auto change = changes.lower_bound({in_force.front().index + 1, Term()});
        !is_change && change != changes.end(); ++change) {
     in_force.push_back(change->second);
+    terms.push_back(change->first.second);
   }
   const auto quorum = [](const raft::Members& members, const std::set<ReplicaId>& who) {
     return !members.voters.empty() &&
            raft::QuorumHolds(members, [&who](ReplicaId id) { return who.contains(id); });
   };
-  return std::any_of(in_force.begin(), in_force.end(), [&](const raft::Members& members) {
+  for (std::size_t i = 0; i < in_force.size(); ++i) {
+    const raft::Members& members = in_force[i];
     if (quorum(members, holders)) return true;
-    if (is_change || !members.joint()) return false;
+    if (is_change || !members.joint()) continue;
     // Its end may be in force already, though nobody has seen it yet.
     const auto own = shards_.at(shard).synced.find(members.index);
-    return own != shards_.at(shard).synced.end() && quorum(raft::Leave(members), holders) &&
-           std::any_of(own->second.begin(), own->second.end(),
-                       [&](const Copies& copies) { return quorum(members, copies.holders); });
-  });
+    if (own == shards_.at(shard).synced.end() || !quorum(raft::Leave(members), holders)) continue;
+    const bool committed = std::ranges::any_of(own->second, [&](const Copies& copies) {
+      return (terms[i] == Term() || copies.term == terms[i]) && quorum(members, copies.holders);
+    });
+    if (committed) return true;
+  }
+  return false;
 }
 
 void CommitRule::OnAnnounced(NodeId primary, ShardId id, Term term, LogIndex commit) {
