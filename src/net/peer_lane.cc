@@ -15,6 +15,8 @@ constexpr Duration kRejectedPause = std::chrono::seconds(1);
 /// A link that lasted less is dialed again after a pause, so that one that breaks at once does not
 /// spin.
 constexpr Duration kLastedMin = std::chrono::milliseconds(100);
+/// A SYN that left so lately may still be answered.
+constexpr Duration kSynUnderWay = std::chrono::milliseconds(50);
 /// Between two connections to a process that does not answer, and from a new connection until it
 /// may be doubted.
 constexpr Duration kOneMoreAfter = std::chrono::seconds(1);
@@ -45,9 +47,17 @@ void PeerLane::Stop() {
 }
 
 void PeerLane::Hurry() {
+  const MonotonicTime now = loop_->Now();
+  if (connecting_ != nullptr && now - connecting_->began_at() >= kSynUnderWay) {
+    // Its SYN was lost while the way was cut.
+    std::exchange(connecting_, nullptr)
+        ->Abandon({Code::kUnavailable, "it is dialed anew, for the peer was heard"});
+    Dial();
+    return;
+  }
   if (timer_ == 0 || rejected_) return;
   // What was asked a moment ago is about to be answered.
-  if (!asked_.empty() && loop_->Now() - asked_.back()->opened_at() < kLastedMin) return;
+  if (!asked_.empty() && now - asked_.back()->opened_at() < kLastedMin) return;
   loop_->Cancel(timer_);
   Dial();
 }
@@ -68,7 +78,7 @@ void PeerLane::Suspect() {
 void PeerLane::Dial() {
   timer_ = 0;
   PeerDialOwner* const owner = this;
-  connecting_ = std::make_shared<PeerDial>(owner, loop_, owner_->NextDial(),
+  connecting_ = std::make_shared<PeerDial>(owner, loop_, owner_->NextDial(node_),
                                            PeerDial::Target{address_, node_, lane_});
   connecting_->Start(group_,
                      lane_ == env::Lane::kLiveness ? kLivenessOutboxBytesMax : kBulkOutboxBytesMax);

@@ -20,8 +20,8 @@ class PeerLaneOwner {
  public:
   virtual ~PeerLaneOwner() = default;
   [[nodiscard]] virtual LocalIdentity Local() const = 0;
-  /// Grows with every call.
-  [[nodiscard]] virtual env::DialNumber NextDial() = 0;
+  /// For a dial to the node; grows with every call.
+  [[nodiscard]] virtual env::DialNumber NextDial(NodeId node) = 0;
   /// The peer has answered the hello of `dial`, which carries the lane from now on. Not ok: it is
   /// not to be talked to.
   virtual Status OnLaneUp(env::Lane lane, const PeerDial& dial) = 0;
@@ -49,7 +49,8 @@ class PeerLane final : private PeerDialOwner, public std::enable_shared_from_thi
   void Start() { Dial(); }
   /// Ends for good: no call to the owner comes after this.
   void Stop();
-  /// The peer shows signs of life: if the lane is in a pause, it dials now.
+  /// The peer shows signs of life: if the lane is in a pause, or waits for an answer to a SYN, it
+  /// dials now.
   void Hurry();
   /// The connection may be dead: see env::Transport.
   void Redial();

@@ -1,6 +1,7 @@
 // Whom to dial, who may dial us, and what their boot numbers tell.
 #include "net/peer_links.h"
 
+#include <algorithm>
 #include <future>
 #include <utility>
 
@@ -74,6 +75,7 @@ void PeerLinks::SetPeers(std::vector<env::PeerAddress> peers) {
     {
       const std::lock_guard lock(mutex_);
       dialed_.erase(peer->first);
+      dial_counts_.erase(peer->first);
     }
     peer = peers_.erase(peer);
   }
@@ -124,7 +126,10 @@ void PeerLinks::Redial(NodeId to, env::Lane lane) {
 Status PeerLinks::See(const env::PeerIdentity& peer) {
   const BootLedger::Sighting sighting = ledger_.See(peer);
   if (sighting.outdated) return Outdated(peer);
-  dials_.Supersede(peer);
+  {
+    const std::lock_guard lock(mutex_);
+    dials_.Supersede(peer);
+  }
   if (sighting.gone) hooks_.events->OnGone(*sighting.gone);
   return Status::Ok();
 }
@@ -139,7 +144,11 @@ Result<PeerGate::Admission> PeerLinks::Admit(const PeerHello& hello,
                   "more nodes have dialed than a cluster can have; check who they are");
   }
   if (Status status = See(hello.peer); !status.ok()) return status;
-  const auto admission = dials_.Admit(hello.peer, hello.lane, hello.dial);
+  std::optional<Admission> admission;
+  {
+    const std::lock_guard lock(mutex_);
+    admission = dials_.Admit(hello.peer, hello.lane, hello.dial);
+  }
   if (!admission) {
     return Status(Code::kCancelled, "a newer connection of this node was admitted already");
   }
@@ -148,20 +157,55 @@ Result<PeerGate::Admission> PeerLinks::Admit(const PeerHello& hello,
     replaced->Close({Code::kCancelled, "the peer has dialed anew"});
   }
   newest = connection;
-  if (const auto found = peers_.find(node); found != peers_.end()) {
-    for (const auto& lane : found->second.lanes) lane->Hurry();
-  }
+  HurryLanes(node);
   return *admission;
+}
+
+void PeerLinks::HurryLanes(NodeId node) {
+  const auto found = peers_.find(node);
+  if (found == peers_.end()) return;
+  for (const auto& lane : found->second.lanes) lane->Hurry();
 }
 
 void PeerLinks::OnPeerMessage(const PeerHello& from, Admission admission,
                               std::string_view message) {
-  if (stopped_ || !dials_.Hear(from.peer.node, from.lane, admission, loop_->Now())) return;
+  if (stopped_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!dials_.Hear(from.peer.node, from.lane, admission, loop_->Now())) return;
+  }
   hooks_.events->OnMessage(from.peer, from.lane, message);
 }
 
 void PeerLinks::OnPeerClosed(const PeerHello& from, Admission admission) {
+  const std::lock_guard lock(mutex_);
   dials_.End(from.peer.node, from.lane, admission);
+}
+
+env::DialNumber PeerLinks::NextDial(NodeId node) {
+  const std::lock_guard lock(mutex_);
+  ++dial_counts_[node];
+  return ++last_dial_;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> PeerLinks::Counters() const {
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  const MonotonicTime now = loop_->Now();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [node, dials] : dial_counts_) {
+    const std::string name = "peer_" + std::to_string(node.value());
+    counters.emplace_back(name + "_dials", dials);
+    const auto count_age = [&](env::Lane lane, const char* what) {
+      const MonotonicTime heard_at = dials_.heard_at(node, lane);
+      if (heard_at == kNever) return;
+      const auto ago =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now - std::min(heard_at, now));
+      counters.emplace_back(name + what, static_cast<std::uint64_t>(ago.count()));
+    };
+    count_age(env::Lane::kLiveness, "_liveness_heard_ms_ago");
+    count_age(env::Lane::kBulk, "_bulk_heard_ms_ago");
+  }
+  return counters;
 }
 
 Status PeerLinks::OnLaneUp(env::Lane lane, const PeerDial& dial) {
@@ -174,6 +218,7 @@ Status PeerLinks::OnLaneUp(env::Lane lane, const PeerDial& dial) {
   }
   hooks_.events->OnLinked(peer, lane, dial.number());
   if (lane == env::Lane::kLiveness) hooks_.events->OnConnected(peer, dial.remote()->has_record);
+  HurryLanes(peer.node);  // Where one lane is through, the other is, too.
   return Status::Ok();
 }
 
@@ -186,7 +231,10 @@ void PeerLinks::OnLaneDown(NodeId node, env::Lane lane) {
 
 void PeerLinks::OnLaneRefused(NodeId node) {
   // It is asked again in a moment: by then the connections of a process that has ended have, too.
-  if (dials_.HeardSince(node, loop_->Now() - kHeardMoment)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (dials_.HeardSince(node, loop_->Now() - kHeardMoment)) return;
+  }
   if (const auto gone = ledger_.Refused(node)) hooks_.events->OnGone(*gone);
 }
 

@@ -58,6 +58,9 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   bool Send(NodeId to, env::Lane lane, std::string message) override;
   bool SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) override;
   void Redial(NodeId to, env::Lane lane) override;
+  /// For the node's status, of each peer N: peer_N_dials, and how long ago something came on its
+  /// lanes, peer_N_liveness_heard_ms_ago and peer_N_bulk_heard_ms_ago. Thread-safe.
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> Counters() const;
 
   Result<Admission> Admit(const PeerHello& hello,
                           const std::shared_ptr<Connection>& connection) override;
@@ -78,12 +81,13 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   using Links = std::array<Link, kLanes>;
 
   [[nodiscard]] LocalIdentity Local() const override { return hooks_.identity(); }
-  [[nodiscard]] env::DialNumber NextDial() override { return ++last_dial_; }
+  [[nodiscard]] env::DialNumber NextDial(NodeId node) override;
   Status OnLaneUp(env::Lane lane, const PeerDial& dial) override;
   void OnLaneDown(NodeId node, env::Lane lane) override;
   void OnLaneRefused(NodeId node) override;
   void OnLaneEvent(const std::string& line) override { hooks_.on_event(line); }
   static void StopLanes(const Peer& peer);
+  void HurryLanes(NodeId node);
   /// The peer said who it is. Not ok: an old copy of a directory. Says who is gone.
   Status See(const env::PeerIdentity& peer);
   /// No connection: there is none.
@@ -99,12 +103,15 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   bool stopped_ = false;
   env::DialNumber last_dial_;
   BootLedger ledger_;
-  DialLedger dials_;
   /// The newest that each peer dialed.
   std::map<std::pair<NodeId, env::Lane>, std::weak_ptr<Connection>> accepted_;
 
-  std::mutex mutex_;
-  /// With mutex_. Those that we dialed and that are up; null where none is.
+  mutable std::mutex mutex_;
+  // With mutex_.
+  /// Changed on the control loop alone.
+  DialLedger dials_;
+  std::map<NodeId, std::uint64_t> dial_counts_;
+  /// Those that we dialed and that are up; null where none is.
   std::unordered_map<NodeId, Links> dialed_;
 };
 

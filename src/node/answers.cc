@@ -67,7 +67,22 @@ void Node::AnswerStatus(bool hot_keys, Reply reply) {
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
   for (const auto& [name, value] : doors_.counters()) count(name, value);
+  for (const auto& [name, value] : AcknowledgedAges()) count(name, value);
   AddReplicas(0, hot_keys ? kHotKeyBytesMax : 0, std::move(response), std::move(reply));
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> Node::AcknowledgedAges() const {
+  std::vector<std::pair<std::string, std::uint64_t>> ages;
+  if (!serving_.load(std::memory_order_acquire)) return ages;  // There may be no liveness yet.
+  const MonotonicTime now = doors_.loops.front()->Now();
+  for (const ring::NodeInfo& node : map_.Get()->nodes) {
+    const MonotonicTime at = liveness_->AcknowledgedAt(node.id);
+    if (at == kNever) continue;
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - std::min(at, now));
+    ages.emplace_back("peer_" + std::to_string(node.id.value()) + "_acknowledged_ms_ago",
+                      static_cast<std::uint64_t>(ago.count()));
+  }
+  return ages;
 }
 
 void Node::AddReplicas(std::size_t i, std::size_t hot_key_bytes,

@@ -60,6 +60,11 @@ MonotonicTime Liveness::PromisedUntil(NodeId node) const {
   return peer == nullptr ? kNever : MonotonicTime(Duration(peer->promised_until_ns.load()));
 }
 
+MonotonicTime Liveness::AcknowledgedAt(NodeId node) const {
+  const Peer* peer = Find(node);
+  return peer == nullptr ? kNever : MonotonicTime(Duration(peer->acknowledged_at_ns.load()));
+}
+
 storage::DiskRoom Liveness::RoomOf(NodeId node) const {
   const Peer* peer = Find(node);
   return peer == nullptr ? storage::DiskRoom::kEnough : peer->room.load();
@@ -193,6 +198,7 @@ void Liveness::OnAck(const env::PeerIdentity& from, const proto::HeartbeatAck& a
   Peer* peer = Find(from.node);
   if (peer == nullptr || ack.boot() != boot_.value()) return;
   peer->unanswered_beats = 0;
+  peer->acknowledged_at_ns = doors_.control->Now().time_since_epoch().count();
   while (!peer->sent.empty() && peer->sent.front().sequence < ack.sequence())
     peer->sent.pop_front();
   if (peer->sent.empty() || peer->sent.front().sequence != ack.sequence()) return;

@@ -58,6 +58,8 @@ class Liveness {
   void SetLeads(ShardId shard, std::optional<Term> term, std::vector<NodeId> peers);
   /// Until when this node has promised `node` not to elect another. Any thread.
   [[nodiscard]] MonotonicTime PromisedUntil(NodeId node) const;
+  /// When the node last acknowledged a heartbeat; kNever: not yet. Any thread.
+  [[nodiscard]] MonotonicTime AcknowledgedAt(NodeId node) const;
   /// The room on that node's disks, as it said last. Any thread.
   [[nodiscard]] storage::DiskRoom RoomOf(NodeId node) const;
 
@@ -90,6 +92,8 @@ class Liveness {
     bool linked = true;
     /// Nanoseconds on the monotonic clock. Written on the control loop before the marks are read.
     std::atomic<std::int64_t> promised_until_ns{Duration::min().count()};
+    /// The same clock.
+    std::atomic<std::int64_t> acknowledged_at_ns{Duration::min().count()};
     /// It said that it is about to stop.
     std::atomic<bool> leaving{false};
     bool connected = false;

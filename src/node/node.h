@@ -191,6 +191,8 @@ class Node final : public env::TransportEvents {
   // answers.cc: what needs no shard.
   [[nodiscard]] proto::Response AnswerMap() const;
   void AnswerStatus(bool hot_keys, Reply reply);
+  /// How long ago each peer last acknowledged a heartbeat: peer_N_acknowledged_ms_ago.
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> AcknowledgedAges() const;
   /// Each loop from `i` on adds its replicas; the last one answers. `hot_key_bytes`: so many bytes
   /// of hot keys may be among it.
   void AddReplicas(std::size_t i, std::size_t hot_key_bytes,

@@ -340,6 +340,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::Counters() const {
   counters.emplace_back("requests", seen.requests.load());
   counters.emplace_back("requests_overloaded", seen.requests_overloaded.load());
   counters.emplace_back("requests_unreadable", seen.requests_unreadable.load());
+  for (auto& counter : links_->Counters()) counters.push_back(std::move(counter));
   return counters;
 }
 

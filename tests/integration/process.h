@@ -27,6 +27,7 @@ class Process {
   /// kill -9, and reaps.
   void Kill();
   [[nodiscard]] std::string Output() const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
   std::optional<int> Reap(bool block);

@@ -11,6 +11,7 @@
 #include "tests/sim/checkers/commit_rule.h"
 #include "tests/sim/checkers/election_safety.h"
 #include "tests/sim/checkers/leader_completeness.h"
+#include "tests/sim/checkers/link_order.h"
 #include "tests/sim/checkers/log_matching.h"
 #include "tests/sim/checkers/said_is_stored.h"
 
@@ -160,6 +161,48 @@ TEST_F(CheckersTest, WordsThatAreNotOnTheDisk) {
   message.mutable_vote_reply()->set_granted(true);
   stored_.OnMessage(kA, message);
   EXPECT_THAT(said_, ElementsAre(HasSubstr("acknowledges index 2"), HasSubstr("grants a vote")));
+}
+
+/// Dials 1 and 2 of one process to another.
+class LinkOrderTest : public testing::Test {
+ protected:
+  static env::PeerIdentity Process(NodeId node, std::uint64_t boot = 1) {
+    return {node, Incarnation{node.value(), 1}, BootNumber(boot)};
+  }
+  const LinkOrder::Lane lane_{Process(kA), Process(kB), env::Lane::kBulk};
+  std::vector<std::string> said_;
+  LinkOrder order_{[this](std::string_view, const std::string& what) { said_.push_back(what); }};
+};
+
+TEST_F(LinkOrderTest, APrefixInOrderOnceAndThenTheNextConnectionIsWell) {
+  order_.OnAdmitted(lane_, env::DialNumber(1));
+  order_.OnDelivered(lane_, env::DialNumber(1), 1);
+  order_.OnDelivered(lane_, env::DialNumber(1), 2);
+  order_.OnAdmitted(lane_, env::DialNumber(2));
+  order_.OnDelivered(lane_, env::DialNumber(2), 1);
+  order_.OnAdmitted({Process(kA, 2), Process(kB), env::Lane::kBulk}, env::DialNumber(1));
+  EXPECT_THAT(said_, IsEmpty());
+}
+
+TEST_F(LinkOrderTest, AMessageOfAnOlderConnectionIsWrong) {
+  order_.OnAdmitted(lane_, env::DialNumber(1));
+  order_.OnAdmitted(lane_, env::DialNumber(2));
+  order_.OnDelivered(lane_, env::DialNumber(1), 1);
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("after dial 2 was admitted")));
+}
+
+TEST_F(LinkOrderTest, AGapAndARepetitionAreWrong) {
+  order_.OnAdmitted(lane_, env::DialNumber(1));
+  order_.OnDelivered(lane_, env::DialNumber(1), 2);
+  order_.OnDelivered(lane_, env::DialNumber(1), 1);
+  order_.OnDelivered(lane_, env::DialNumber(1), 1);
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("message 2"), HasSubstr("message 1")));
+}
+
+TEST_F(LinkOrderTest, ALowerDialAfterAHigherIsWrong) {
+  order_.OnAdmitted(lane_, env::DialNumber(2));
+  order_.OnAdmitted(lane_, env::DialNumber(1));
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("admitted after dial 2")));
 }
 
 }  // namespace

@@ -91,6 +91,12 @@ class TestNode {
   void Redial(std::uint32_t to, env::Lane lane) {
     RunOn(&control_, [&] { links_->Redial(NodeId(to), lane); });
   }
+  std::uint64_t Counter(const std::string& name) {
+    for (const auto& [counter, value] : links_->Counters()) {
+      if (counter == name) return value;
+    }
+    return UINT64_MAX;
+  }
   /// Both lanes are up.
   bool IsLinkedTo(std::uint32_t node) {
     return Eventually([&] {
@@ -152,6 +158,9 @@ TEST(PeerLinksTest, MessagesGoBothWaysOnTwoLanesInOrder) {
   }
   ASSERT_TRUE(two.Send(1, env::Lane::kLiveness, "alive"));
   EXPECT_EQ(NextMessage(&one), "message 2 liveness alive");
+  EXPECT_GE(one.Counter("peer_2_dials"), 2U);
+  EXPECT_LT(one.Counter("peer_2_liveness_heard_ms_ago"), 20'000U);
+  EXPECT_LT(two.Counter("peer_1_bulk_heard_ms_ago"), 20'000U);
 }
 
 const std::size_t kLargeBytes = 12'000'000;

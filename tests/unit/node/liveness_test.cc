@@ -330,6 +330,16 @@ TEST_F(LivenessTest, AfterThreeBeatsWithoutAnAnswerTheLinkIsDialedAnew) {
   EXPECT_THAT(transport_.redialed, IsEmpty());
 }
 
+TEST_F(LivenessTest, TellsWhenAPeerLastAnswered) {
+  EXPECT_EQ(liveness_->AcknowledgedAt(NodeId(2)), kNever);
+  EXPECT_EQ(liveness_->AcknowledgedAt(NodeId(77)), kNever) << "a stranger";
+  liveness_->Start();
+  liveness_->OnAck(Peer(2), AckOf(NextBeat(2)));
+  const MonotonicTime at = loop_.Now();
+  loop_.Pass(300ms);
+  EXPECT_EQ(liveness_->AcknowledgedAt(NodeId(2)), at);
+}
+
 // The way is long: answers come steadily, each long after its heartbeat.
 TEST_F(LivenessTest, ALateAnswerIsAnAnswer) {
   liveness_->SetPeers({NodeId(1), NodeId(2)});
