@@ -191,6 +191,21 @@ struct NodeSummaryView {
   std::uint64_t map_version = 0;
   /// Its wall clock less that of the meta group's primary.
   std::chrono::milliseconds clock_ahead{0};
+  /// What it runs, and the newest feature level which that knows; empty: it has not reported.
+  std::string release;
+  std::uint32_t knows_level = 0;
+};
+
+/// What the nodes' releases have agreed on: which formats and commands are in use.
+struct FeatureView {
+  std::uint32_t level = 0;
+  /// The first release that knows it.
+  std::string release;
+  /// The next level, where there is one that the answering node knows; else 0 and empty.
+  std::uint32_t next_level = 0;
+  std::string next_release;
+  /// Which nodes keep the cluster from the next level, and what to do; empty: none does.
+  std::string waits_for;
 };
 
 struct MoveView {
@@ -244,6 +259,7 @@ struct ClusterStateView {
   std::vector<MoveView> moves;
   /// By shard id; the meta group last.
   std::vector<ShardSummaryView> shards;
+  FeatureView features;
 };
 
 // ---- What an operator changes: Client::ChangeNode, Client::Rebalance.

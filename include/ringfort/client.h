@@ -57,6 +57,7 @@ struct ClusterView;
 struct EventView;
 struct NodeChange;
 struct NodeStatusView;
+struct FeatureView;
 struct PlanView;
 enum class RebalanceAction : std::uint8_t;
 
@@ -234,6 +235,10 @@ class Client {
   Result<PlanView> ChangeNode(const NodeChange& change, const CallOptions& options = {});
   /// Returns what moves now, or would.
   Result<PlanView> Rebalance(RebalanceAction action, const CallOptions& options = {});
+  /// Raises the cluster's feature level to the next one that the meta group's primary knows, and
+  /// returns how things stand then; with `dry_run`, how they would. There is no way back: no node
+  /// can run an older release after it. kConditionFailed: not every node knows that level yet.
+  Result<FeatureView> FinalizeUpgrade(bool dry_run, const CallOptions& options = {});
   /// Ok: the transfer was ordered; the map shows when it is done. The number of shards stands for
   /// the meta group.
   Status TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options = {});

@@ -54,6 +54,8 @@ using SessionId = StrongNumber<struct SessionTag, std::uint64_t>;
 /// The number of a write within its session, from 1.
 using Sequence = StrongNumber<struct SequenceTag, std::uint64_t>;
 using MapVersion = StrongNumber<struct MapVersionTag, std::uint64_t>;
+/// A set of formats and commands (src/features). Only grows.
+using FeatureLevel = StrongNumber<struct FeatureLevelTag, std::uint32_t>;
 
 /// 128 bits drawn at random: who a data directory (incarnation) or a cluster is.
 template <typename Tag>

@@ -262,6 +262,14 @@ void Frontend::Rebalance(RebalanceAction action, const CallOptions& options,
   AskMeta(std::move(call), options, ToPlan, std::move(callback));
 }
 
+void Frontend::FinalizeUpgrade(bool dry_run, const CallOptions& options,
+                               Callback<Result<FeatureView>> callback) {
+  auto call = std::make_unique<Call>();
+  call->is_change = !dry_run;
+  call->request.mutable_meta()->mutable_finalize_upgrade()->set_dry_run(dry_run);
+  AskMeta(std::move(call), options, ToFinalized, std::move(callback));
+}
+
 void Frontend::TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
                                Callback<Status> callback) {
   auto call = std::make_unique<Call>();

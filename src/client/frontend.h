@@ -56,6 +56,8 @@ class Frontend {
                   Callback<Result<PlanView>> callback);
   void Rebalance(RebalanceAction action, const CallOptions& options,
                  Callback<Result<PlanView>> callback);
+  void FinalizeUpgrade(bool dry_run, const CallOptions& options,
+                       Callback<Result<FeatureView>> callback);
   void TransferPrimary(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
                        Callback<Status> callback);
   void Events(std::uint64_t after, std::uint32_t limit, const CallOptions& options,

@@ -54,7 +54,17 @@ NodeSummaryView ToNodeSummary(const proto::NodeSummary& from) {
   to.load = ToDuration<nanoseconds>(from.load_ns());
   to.map_version = from.map_version();
   to.clock_ahead = milliseconds(from.clock_ahead_ms());
+  to.release = from.release();
+  to.knows_level = from.knows_level();
   return to;
+}
+
+FeatureView ToFeatures(const proto::FeatureState& from) {
+  return {.level = from.level(),
+          .release = from.release(),
+          .next_level = from.next_level(),
+          .next_release = from.next_release(),
+          .waits_for = from.waits_for()};
 }
 
 MoveView ToMove(const proto::MoveSummary& from) {
@@ -142,7 +152,13 @@ Result<ClusterStateView> ToClusterState(const proto::Response& response) {
   for (const proto::ShardSummary& shard : from.shard_list()) {
     to.shards.push_back(ToShardSummary(shard));
   }
+  to.features = ToFeatures(from.features());
   return to;
+}
+
+Result<FeatureView> ToFinalized(const proto::Response& response) {
+  if (!response.meta().has_finalized()) return WrongAnswer("the end of an upgrade");
+  return ToFeatures(response.meta().finalized());
 }
 
 Result<PlanView> ToPlan(const proto::Response& response) {

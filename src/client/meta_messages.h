@@ -19,6 +19,7 @@ proto::Rebalance::Kind ToProto(RebalanceAction action);
 
 // The answers. What a correct node never sends becomes kInternal.
 Result<ClusterStateView> ToClusterState(const proto::Response& response);
+Result<FeatureView> ToFinalized(const proto::Response& response);
 Result<PlanView> ToPlan(const proto::Response& response);
 /// Whether a transfer was ordered.
 Status ToOrdered(const proto::Response& response);

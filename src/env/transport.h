@@ -24,6 +24,8 @@ struct PeerIdentity {
   NodeId node;
   Incarnation incarnation;
   BootNumber boot;
+  /// The newest feature level that its program knows (src/features).
+  FeatureLevel knows = {};
 
   bool operator==(const PeerIdentity&) const = default;
 };

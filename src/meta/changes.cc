@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "features/features.h"
 #include "meta/names.h"
 #include "meta/node_sets.h"
 #include "meta/plan.h"
@@ -71,6 +72,15 @@ NodeInfo* Find(State* state, NodeId id) {
 
 Status CheckJoin(const State& state, const proto::JoinCluster& request) {
   if (request.node() == 0) return Wrong("a node with the id 0", "ids begin at 1");
+  if (const FeatureLevel knows(request.knows_level()); knows < state.map.feature_level) {
+    const std::string release =
+        request.release().empty() ? features::ReleaseOf(FeatureLevel()) : request.release();
+    return {Code::kUnsupported, "the node runs release " + release +
+                                    ", which does not know the cluster's feature level " +
+                                    std::to_string(state.map.feature_level.value()) +
+                                    " (run release " + state.map.feature_release +
+                                    " or newer on it)"};
+  }
   if (!IsAddress(request.address())) {
     return Wrong("the node's address is no HOST:PORT that others can dial",
                  "give --listen=HOST:PORT");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "features/features.h"
 #include "wire/id_codec.h"
 #include "wire/map_codec.h"
 
@@ -36,6 +37,8 @@ std::string ClusterValue(const State& state) {
   cluster.set_replicas(map.replicas);
   cluster.set_paused(state.paused);
   cluster.set_next_event(state.next_event);
+  cluster.set_feature_level(map.feature_level.value());
+  cluster.set_feature_release(map.feature_release);
   return cluster.SerializeAsString();
 }
 
@@ -58,6 +61,10 @@ bool SamePlace(const ring::ClusterMap& a, const ring::ClusterMap& b, ShardId sha
 Status Broken(const std::string& what) {
   return {Code::kCorruption,
           "the meta group's shard holds " + what + " (update the older of the cluster's nodes)"};
+}
+
+Status UnknownKind() {
+  return features::UnknownFormat("an entry of the meta group's shard");
 }
 
 }  // namespace
@@ -109,12 +116,14 @@ Status StateReader::Add(std::string_view sort_key, std::string_view value) {
     state_.map.replicas = cluster.replicas();
     state_.paused = cluster.paused();
     state_.next_event = cluster.next_event();
+    state_.map.feature_level = FeatureLevel(cluster.feature_level());
+    state_.map.feature_release = cluster.feature_release();
     shards_ = cluster.shards();
     return Status::Ok();
   }
   const char kind = sort_key.empty() ? '\0' : sort_key.front();
   if (kind == kEvent) return Status::Ok();
-  if (sort_key.size() != 5) return Broken("an entry of an unknown kind");
+  if (sort_key.size() != 5) return UnknownKind();
   if (kind == kNode) {
     proto::MapNode encoded;
     if (!encoded.ParseFromArray(value.data(), size)) return Broken("a node's entry that is none");
@@ -123,7 +132,7 @@ Status StateReader::Add(std::string_view sort_key, std::string_view value) {
     state_.map.nodes.push_back(*std::move(node));
     return Status::Ok();
   }
-  if (kind != kShard) return Broken("an entry of an unknown kind");
+  if (kind != kShard) return UnknownKind();
   const ShardId shard(LoadBig<std::uint32_t>(sort_key.data() + 1));
   if (!places_.emplace_back(shard, proto::MapShard()).second.ParseFromArray(value.data(), size)) {
     return Broken("a shard's entry that is none");

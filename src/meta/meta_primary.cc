@@ -243,6 +243,7 @@ void MetaPrimary::LoadPage(std::shared_ptr<StateReader> reader, const std::strin
 void MetaPrimary::OnLoaded(Result<std::optional<State>> state) {
   loading_ = false;
   if (!state.ok()) {
+    if (state.status().code() == Code::kUnsupported) doors_.on_unknown(state.status());
     if (state.status().code() == Code::kCorruption) doors_.log_line(state.status().message());
     return;
   }

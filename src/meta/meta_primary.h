@@ -43,6 +43,8 @@ struct MetaOptions {
   /// nanoseconds of work a second in the whole cluster, is noise.
   Duration load_pace = std::chrono::seconds(30);
   std::uint64_t load_least_ns = 100'000'000;
+  /// The newest feature level that this node's program knows.
+  FeatureLevel knows = {};
 };
 
 /// Lives on the control loop. Every node has one; it is idle where the node's replica of the meta
@@ -68,6 +70,8 @@ class MetaPrimary {
     /// What a new cluster's state is.
     std::function<ring::ClusterMap()> first_map;
     std::function<void(const std::string&)> log_line;
+    /// The state holds what only a newer release knows: the node must stop.
+    std::function<void(const Status&)> on_unknown;
   };
 
   MetaPrimary(MetaOptions options, Doors doors);
@@ -113,6 +117,7 @@ class MetaPrimary {
   void Run(Task task);
   void RunTransfer(const std::string& who, const proto::TransferPrimary& transfer,
                    const Answer& answer);
+  void RunFinalize(const std::string& who, bool dry_run, const Answer& answer);
   void ListEvents(const proto::GetEvents& request, const Answer& answer);
   void Make(const std::string& who, State next, std::vector<std::string> events,
             const std::function<void(Status)>& done);

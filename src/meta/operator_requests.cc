@@ -9,6 +9,7 @@
 #include "meta/meta_primary.h"
 #include "meta/names.h"
 #include "meta/summary.h"
+#include "meta/upgrade.h"
 #include "wire/map_codec.h"
 #include "wire/status_codec.h"
 
@@ -88,6 +89,8 @@ void MetaPrimary::Run(Task task) {
       change = Rebalance(*state_, request.rebalance().kind(), headways);
       dry_run = request.rebalance().kind() == proto::Rebalance::DRY_RUN;
       break;
+    case proto::MetaRequest::kFinalizeUpgrade:
+      return RunFinalize(request.who(), request.finalize_upgrade().dry_run(), answer);
     default: break;
   }
   if (!change.ok()) return answer(change.status());
@@ -102,6 +105,19 @@ void MetaPrimary::Run(Task task) {
        [this, joins, reply = std::move(reply), answer](const Status& status) {
          if (!status.ok()) return answer(status);
          answer(joins ? Joined() : reply);
+       });
+}
+
+void MetaPrimary::RunFinalize(const std::string& who, bool dry_run, const Answer& answer) {
+  Result<Change> change = RaiseLevel(*state_, reports_, options_.knows);
+  if (!change.ok()) return answer(change.status());
+  proto::MetaReply reply;
+  FillFeatures(change->next, reports_, reply.mutable_finalized());
+  if (dry_run) return answer(std::move(reply));
+  Make(who, std::move(change->next), {change->event},
+       [answer, reply = std::move(reply)](const Status& status) {
+         if (!status.ok()) return answer(status);
+         answer(reply);
        });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "features/features.h"
 #include "wire/raft_codec.h"
 
 namespace ringfort::meta {
@@ -60,6 +61,9 @@ bool Reports::Take(const env::PeerIdentity& from, const proto::NodeReport& repor
   node.ready = report.ready();
   node.clock_ahead_ms =
       static_cast<std::int64_t>(report.clock_unix_ms()) - static_cast<std::int64_t>(unix_ms);
+  // The first release says nothing of it.
+  node.release = report.release().empty() ? features::ReleaseOf(FeatureLevel()) : report.release();
+  node.knows = FeatureLevel(report.knows_level());
   for (const std::uint32_t shard : report.no_longer_led()) {
     const auto found = shards_.find(ShardId(shard));
     if (found == shards_.end() || found->second.primary != from.node) continue;

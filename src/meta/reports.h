@@ -36,6 +36,9 @@ struct NodeNews {
   bool ready = false;
   /// Its wall clock less the one here, when the report came.
   std::int64_t clock_ahead_ms = 0;
+  /// What it runs, and the newest feature level which that knows.
+  std::string release;
+  FeatureLevel knows;
 };
 
 struct FollowerNews {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "meta/node_sets.h"
+#include "meta/upgrade.h"
 #include "raft/quorum.h"
 #include "wire/id_codec.h"
 
@@ -79,6 +80,8 @@ void FillNode(const ring::NodeInfo& node, const Reports& reports, const Holdings
   out->set_ready(news->ready);
   out->set_map_version(news->map_version.value());
   out->set_clock_ahead_ms(news->clock_ahead_ms);
+  out->set_release(news->release);
+  out->set_knows_level(news->knows.value());
 }
 
 void FillShard(ShardId shard, const ring::ClusterMap& map, const Reports& reports,
@@ -193,6 +196,7 @@ void FillState(const State& state, const Reports& reports, const Steps& steps, N
   out->set_meta_primary(meta_primary.value());
   AddNodes(map.meta, out->mutable_meta_voters());
   out->set_paused(state.paused);
+  FillFeatures(state, reports, out->mutable_features());
   const std::map<NodeId, Holdings> holdings = CountHoldings(map, reports);
   for (const ring::NodeInfo& node : map.nodes) {
     const auto held = holdings.find(node.id);

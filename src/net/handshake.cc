@@ -5,7 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "features/features.h"
 #include "ringfort/limits.h"
+#include "ringfort/version.h"
 #include "wire/id_codec.h"
 
 namespace ringfort::net {
@@ -37,6 +39,22 @@ Status CompareClusters(const std::string& their_name, const ClusterId& their_id,
   return Status::Ok();
 }
 
+/// Of one whose hello says nothing of it: the first release.
+std::string ReleaseName(const std::string& release) {
+  return release.empty() ? features::ReleaseOf(FeatureLevel()) : Shown(release);
+}
+
+/// Whether a node that knows `knows` can be talked to in a cluster of that level.
+Status CompareLevels(NodeId node, const std::string& release, FeatureLevel knows,
+                     FeatureLevel cluster_level, const std::string& cluster_release) {
+  if (knows >= cluster_level) return Status::Ok();
+  return {Code::kUnsupported,
+          "node " + std::to_string(node.value()) + " runs release " + ReleaseName(release) +
+              ", which does not know the cluster's feature level " +
+              std::to_string(cluster_level.value()) + "; run release " + Shown(cluster_release) +
+              " or newer on it, its data stay as they are"};
+}
+
 std::string Name(NodeId node) {
   return "node " + std::to_string(node.value());
 }
@@ -64,6 +82,10 @@ proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lan
   hello.set_lane(static_cast<std::uint32_t>(lane));
   hello.set_has_record(local.has_record);
   hello.set_dial(dial.value());
+  hello.set_release(kVersion);
+  hello.set_knows_level(local.self.knows.value());
+  hello.set_cluster_level(local.cluster_level.value());
+  hello.set_cluster_release(local.cluster_release);
   return hello;
 }
 
@@ -76,6 +98,10 @@ proto::HelloReply MakeHelloReply(const LocalIdentity& local) {
   reply.set_boot(local.self.boot.value());
   reply.set_has_record(local.has_record);
   reply.set_frame_bytes_max(static_cast<std::uint32_t>(limits::kFrameMax));
+  reply.set_release(kVersion);
+  reply.set_knows_level(local.self.knows.value());
+  reply.set_cluster_level(local.cluster_level.value());
+  reply.set_cluster_release(local.cluster_release);
   return reply;
 }
 
@@ -106,6 +132,17 @@ Status CheckHello(const proto::Hello& hello, const LocalIdentity& local) {
     return Wrong("the node that dials says that it is " + Name(local.self.node) +
                  " as this one is");
   }
+  if (Status status =
+          CompareLevels(NodeId(hello.node()), hello.release(), FeatureLevel(hello.knows_level()),
+                        local.cluster_level, local.cluster_release);
+      !status.ok()) {
+    return status;
+  }
+  if (Status status = CompareLevels(local.self.node, kVersion, local.self.knows,
+                                    FeatureLevel(hello.cluster_level()), hello.cluster_release());
+      !status.ok()) {
+    return status;
+  }
   return DecodePeerHello(hello).status();
 }
 
@@ -119,7 +156,8 @@ Result<PeerHello> DecodePeerHello(const proto::Hello& hello) {
                   "a node's hello lacks its node id, incarnation, boot number "
                   "or lane; use programs of one release");
   }
-  return PeerHello{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot())},
+  return PeerHello{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot()),
+                    FeatureLevel(hello.knows_level())},
                    static_cast<env::Lane>(hello.lane()),
                    env::DialNumber(hello.dial())};
 }
@@ -142,9 +180,23 @@ Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,
   }
   remote.cluster_name = reply.cluster_name();
   remote.cluster_id = *id;
-  remote.node = {NodeId(reply.node()), *incarnation, BootNumber(reply.boot())};
+  remote.node = {NodeId(reply.node()), *incarnation, BootNumber(reply.boot()),
+                 FeatureLevel(reply.knows_level())};
+  remote.release = reply.release();
+  remote.cluster_level = FeatureLevel(reply.cluster_level());
+  remote.cluster_release = reply.cluster_release();
   remote.has_record = reply.has_record();
   return remote;
+}
+
+Status CheckLevels(const RemoteIdentity& remote, const LocalIdentity& local) {
+  if (Status status = CompareLevels(remote.node.node, remote.release, remote.node.knows,
+                                    local.cluster_level, local.cluster_release);
+      !status.ok()) {
+    return status;
+  }
+  return CompareLevels(local.self.node, kVersion, local.self.knows, remote.cluster_level,
+                       remote.cluster_release);
 }
 
 }  // namespace ringfort::net

@@ -18,6 +18,9 @@ struct LocalIdentity {
   ClusterId cluster_id;
   env::PeerIdentity self;
   bool has_record = false;
+  /// What the cluster has agreed on, and the first release that knows it.
+  FeatureLevel cluster_level = {};
+  std::string cluster_release = {};
 };
 
 struct PeerHello {
@@ -33,6 +36,9 @@ struct RemoteIdentity {
   ClusterId cluster_id;
   env::PeerIdentity node;
   bool has_record = false;
+  std::string release;
+  FeatureLevel cluster_level = {};
+  std::string cluster_release = {};
 };
 
 /// The name and id as far as the client knows them; either may be empty.
@@ -42,7 +48,7 @@ proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lan
 proto::HelloReply MakeHelloReply(const LocalIdentity& local);
 
 /// kWrongCluster unless the cluster and the expected node are ours, kInvalidArgument where the
-/// hello makes no sense.
+/// hello makes no sense, kUnsupported for a node that does not know the cluster's feature level.
 Status CheckHello(const proto::Hello& hello, const LocalIdentity& local);
 /// The rest of a hello of role PEER that CheckHello took.
 Result<PeerHello> DecodePeerHello(const proto::Hello& hello);
@@ -52,5 +58,9 @@ Result<PeerHello> DecodePeerHello(const proto::Hello& hello);
 Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,
                                        const std::string& cluster_name, const ClusterId& cluster_id,
                                        NodeId expected);
+
+/// kUnsupported where one of the two does not know the feature level of the other's cluster.
+/// Between nodes; a client knows none.
+Status CheckLevels(const RemoteIdentity& remote, const LocalIdentity& local);
 
 }  // namespace ringfort::net

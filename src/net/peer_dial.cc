@@ -94,8 +94,8 @@ void PeerDial::TakeReply(const wire::Frame& frame) {
   const LocalIdentity local = owner_->Local();
   Result<RemoteIdentity> remote =
       CheckHelloReply(reply, local.cluster_name, local.cluster_id, target_.node);
-  if (!remote.ok()) {
-    Reject(remote.status());
+  if (Status status = remote.ok() ? CheckLevels(*remote, local) : remote.status(); !status.ok()) {
+    Reject(status);
     return;
   }
   remote_ = *std::move(remote);

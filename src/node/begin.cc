@@ -45,7 +45,13 @@ void Node::Begin(const proto::CreationRecord& record) {
     doors_.on_fatal(map.status());
     return;
   }
+  if (map->feature_level > options_.knows) {
+    doors_.on_fatal(features::TooNew("cluster \"" + map->cluster_name + "\"", map->feature_level,
+                                     map->feature_release));
+    return;
+  }
   shards_ = map->shards();
+  TakeLevel(*map);
   {
     const std::lock_guard lock(mutex_);
     cluster_id_ = map->cluster_id;
@@ -152,6 +158,7 @@ Status Node::LoadAll() {
       loaded_.push_back(*std::move(replica));
       continue;
     }
+    if (replica.status().code() == Code::kUnsupported) return replica.status();
     // One damaged copy does not take the others down: its primary hears that there is none, and
     // makes another.
     ++set_aside_;

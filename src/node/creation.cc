@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "features/features.h"
 #include "ring/placement.h"
 #include "wire/id_codec.h"
 #include "wire/raft_codec.h"
@@ -12,12 +13,14 @@ namespace ringfort::node {
 
 proto::CreationRecord MakeRecord(const ring::ClusterConfig& config,
                                  const std::map<NodeId, Incarnation>& incarnations,
-                                 ClusterId cluster_id, Duration longest_promise) {
+                                 ClusterId cluster_id, Duration longest_promise,
+                                 FeatureLevel level) {
   const ring::ClusterMap map = ring::FirstMap(config, cluster_id);
   proto::CreationRecord record;
   record.set_cluster_id(wire::EncodeId(cluster_id));
   record.set_cluster_name(config.cluster_name);
   record.set_replicas(config.replicas);
+  record.set_feature_level(level.value());
   record.set_longest_promise_ms(static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(longest_promise).count()));
   for (const ring::NodeInfo& info : map.nodes) {
@@ -47,6 +50,10 @@ Result<ring::ClusterMap> MapOf(const proto::CreationRecord& record) {
   map.cluster_name = record.cluster_name();
   map.cluster_id = *cluster_id;
   map.replicas = record.replicas();
+  map.feature_level = FeatureLevel(record.feature_level());
+  if (map.feature_level > FeatureLevel()) {
+    map.feature_release = features::ReleaseOf(map.feature_level);
+  }
   for (const proto::RecordNode& node : record.nodes()) {
     auto incarnation = wire::DecodeId<Incarnation>(node.incarnation(), "a node's incarnation");
     if (!incarnation.ok()) return incarnation.status();
@@ -96,7 +103,8 @@ Creation::Creation(ring::ClusterConfig config, env::PeerIdentity self, Duration 
       longest_promise_(longest_promise),
       record_(std::move(record)),
       random_(random),
-      doors_(std::move(doors)) {
+      doors_(std::move(doors)),
+      level_(self.knows) {
   empty_.emplace(self_.node, self_.incarnation);
 }
 
@@ -179,6 +187,7 @@ void Creation::OnAnswer(const env::PeerIdentity& from, const proto::CreationAnsw
     return;
   }
   empty_[from.node] = from.incarnation;
+  level_ = std::min(level_, from.knows);
   CreateIfAllEmpty();
 }
 
@@ -189,7 +198,7 @@ void Creation::CreateIfAllEmpty() {
                   [this](const ring::NodeInfo& node) { return empty_.contains(node.id); });
   if (!all) return;
   const ClusterId cluster_id{random_.Next(), random_.Next()};
-  Take(MakeRecord(config_, empty_, cluster_id, longest_promise_));
+  Take(MakeRecord(config_, empty_, cluster_id, longest_promise_, level_));
 }
 
 void Creation::OnRecord(const env::PeerIdentity& from, const proto::CreationRecord& record) {

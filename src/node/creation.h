@@ -21,10 +21,11 @@
 namespace ringfort::node {
 
 /// The record of a new cluster of these nodes: the first placement, with a replica id for each
-/// member.
+/// member. `level` is what all of them know.
 proto::CreationRecord MakeRecord(const ring::ClusterConfig& config,
                                  const std::map<NodeId, Incarnation>& incarnations,
-                                 ClusterId cluster_id, Duration longest_promise);
+                                 ClusterId cluster_id, Duration longest_promise,
+                                 FeatureLevel level = {});
 
 /// The first map of the cluster, as the record says. kCorruption for a record that MakeRecord does
 /// not make.
@@ -86,6 +87,8 @@ class Creation {
   /// A record that does not name this directory was seen.
   bool left_out_ = false;
   bool storing_ = false;
+  /// What all who answered know, this node among them.
+  FeatureLevel level_;
 };
 
 }  // namespace ringfort::node

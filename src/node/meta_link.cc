@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "node/node.h"
+#include "ringfort/version.h"
 #include "wire/map_codec.h"
 #include "wire/raft_codec.h"
 #include "wire/status_codec.h"
@@ -21,8 +22,10 @@ constexpr Duration kAskPause = std::chrono::seconds(1);
 }  // namespace
 
 std::unique_ptr<meta::MetaPrimary> Node::MakeMetaPrimary() {
+  meta::MetaOptions options = options_.meta;
+  options.knows = options_.knows;
   return std::make_unique<meta::MetaPrimary>(
-      options_.meta,
+      options,
       meta::MetaPrimary::Doors{
           .self = self_.node,
           .control = doors_.loops.front(),
@@ -35,7 +38,8 @@ std::unique_ptr<meta::MetaPrimary> Node::MakeMetaPrimary() {
           .on_map = [this](const ring::ClusterMap& map) { TakeMap(map); },
           .record = [this]() -> const proto::CreationRecord& { return identity_.record(); },
           .first_map = [this] { return *map_.Get(); },
-          .log_line = doors_.log_line});
+          .log_line = doors_.log_line,
+          .on_unknown = doors_.on_fatal});
 }
 
 void Node::SubmitToMeta(proto::Request request, meta::MetaPrimary::OnReply then) {
@@ -80,12 +84,7 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kMapQuestion: {
       const MapVersion theirs(message.map_question().newer_than());
       if (theirs > map_.Get()->version) AskForMap(from.node);
-      if (theirs >= map_.Get()->version) return true;
-      proto::PeerMessage answer;
-      proto::ClusterMap map;
-      wire::EncodeMap(*map_.Get(), &map);
-      answer.mutable_map_answer()->set_map(map.SerializeAsString());
-      SendOrHear(from.node, answer);
+      if (theirs < map_.Get()->version) SendMap(from.node);
       return true;
     }
     case proto::PeerMessage::kMapAnswer: {
@@ -149,6 +148,15 @@ void Node::AskForMap(NodeId of) {
   doors_.transport->Send(of, env::Lane::kLiveness, question.SerializeAsString());
 }
 
+void Node::SendMap(NodeId to) {
+  proto::PeerMessage answer;
+  proto::ClusterMap map;
+  wire::EncodeMap(*map_.Get(), &map);
+  answer.mutable_map_answer()->set_map(map.SerializeAsString());
+  // Its other lane may be up later.
+  doors_.transport->Send(to, env::Lane::kLiveness, answer.SerializeAsString());
+}
+
 // Who is gone is not pulsed any more, nor who has only ever heard of nodes that are: it has to ask.
 // And where the meta group has no primary, who was away must still hear of the nodes that came
 // meanwhile: their shards do not wait for the meta group.
@@ -170,12 +178,7 @@ void Node::TellIfGone(NodeId node) {
   const ring::NodeInfo* info = map->FindNode(node);
   if (info == nullptr || info->state != ring::NodeState::kGone) return;
   LinkStranger(node, info->address);
-  proto::PeerMessage answer;
-  proto::ClusterMap encoded;
-  wire::EncodeMap(*map, &encoded);
-  answer.mutable_map_answer()->set_map(encoded.SerializeAsString());
-  // Its other lane may be up later.
-  doors_.transport->Send(node, env::Lane::kLiveness, answer.SerializeAsString());
+  SendMap(node);
 }
 
 void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
@@ -190,6 +193,8 @@ void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse)
     report.set_disk_free_bytes(free_bytes_);
     report.set_leaving(leaving_ != nullptr);
     report.set_clock_unix_ms(meta::UnixMilliseconds(*doors_.wall));
+    report.set_release(kVersion);
+    report.set_knows_level(options_.knows.value());
     proto::PeerMessage message;
     *message.mutable_node_report() = std::move(report);
     SendOrHear(to, message);
@@ -209,9 +214,32 @@ void Node::OnOrder(const proto::ShardOrder& order) {
 // The map.
 
 void Node::TakeMap(const ring::ClusterMap& map) {
-  if (map.cluster_id != cluster_id() || !map_.Take(map)) return;
+  if (map.cluster_id != cluster_id()) return;
+  if (map.feature_level > options_.knows) {
+    // Before it is stored: a release that knows it takes it then.
+    doors_.on_fatal(features::TooNew("cluster \"" + map.cluster_name + "\"", map.feature_level,
+                                     map.feature_release));
+    return;
+  }
+  if (!map_.Take(map)) return;
+  TakeLevel(map);
   LinkPeers();
   if (!saving_map_) SaveMap();
+}
+
+// Who would not understand what is written from now on is sent nothing any more, before the first
+// of it is: its process counts as gone. The log is written in the new formats, which an older
+// release refuses.
+void Node::TakeLevel(const ring::ClusterMap& map) {
+  if (map.feature_level <= feature_level_.load()) return;
+  feature_level_ = map.feature_level;
+  doors_.log->SetFeatureLevel(map.feature_level);
+  doors_.log_line("the cluster's feature level is " + std::to_string(map.feature_level.value()) +
+                  ": nodes run release " + map.feature_release + " or newer from now on");
+  if (liveness_ == nullptr) return;
+  for (const auto& [node, peer] : connected_) {
+    if (IsTooOld(peer)) liveness_->OnGone(peer);
+  }
 }
 
 void Node::LinkPeers() {

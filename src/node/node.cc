@@ -12,10 +12,10 @@
 namespace ringfort::node {
 namespace {
 
-env::PeerIdentity SelfOf(const proto::Identity& identity) {
+env::PeerIdentity SelfOf(const proto::Identity& identity, FeatureLevel knows) {
   auto incarnation = wire::DecodeId<Incarnation>(identity.incarnation(), "incarnation");
   RF_CHECK(incarnation.ok() && !incarnation->empty()) << "the identity was not checked";
-  return {NodeId(identity.node()), *incarnation, BootNumber(identity.boot())};
+  return {NodeId(identity.node()), *incarnation, BootNumber(identity.boot()), knows};
 }
 
 proto::Response ErrorResponse(const Status& status) {
@@ -31,7 +31,7 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
     : options_(options),
       config_(std::move(config)),
       doors_(std::move(doors)),
-      self_(SelfOf(identity)),
+      self_(SelfOf(identity, options_.knows)),
       started_at_(doors_.loops.front()->Now()),
       identity_(std::move(identity)),
       random_(self_.incarnation.low ^ (self_.incarnation.high * 31) ^ (self_.boot.value() << 32)),
@@ -80,6 +80,7 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
             [this](NodeId node) {
               return node == self_.node ? room_.load() : liveness_->RoomOf(node);
             },
+            [this] { return feature_level_.load(); },
             doors_.on_fatal}));
   }
 }
@@ -188,10 +189,13 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
 }
 
 void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
+  connected_[peer.node] = peer;
   creation_.OnConnected(peer, has_record);
   if (!has_record_) SetWaitingFor(creation_.waiting_for());
   if (!running_) return;
-  if (IsPeer(peer)) {
+  if (IsTooOld(peer)) {
+    SendMap(peer.node);
+  } else if (IsPeer(peer)) {
     liveness_->OnConnected(peer);
   } else {
     TellIfGone(peer.node);
@@ -241,6 +245,7 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
     default: break;
   }
   if (!running_ || liveness_->IsGone(from)) return;
+  if (IsTooOld(from)) return;
   if (!IsPeer(from)) {
     OnStranger(from, message);
     return;
@@ -274,6 +279,7 @@ void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
   std::vector<std::vector<wire::ShardMessage>> by_loop(loops_.size());
   for (proto::RaftMessage& encoded : *batch.mutable_messages()) {
     auto message = wire::DecodeMessage(std::move(encoded));
+    if (message.status().code() == Code::kUnsupported) return doors_.on_fatal(message.status());
     if (!message.ok()) {
       Rubbish(from, message.status().message());
       continue;

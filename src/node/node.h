@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "env/loop.h"
 #include "env/transport.h"
+#include "features/features.h"
 #include "meta/meta_primary.h"
 #include "node/creation.h"
 #include "node/leaving.h"
@@ -49,6 +50,8 @@ struct NodeOptions {
   std::uint64_t snapshot_bytes_per_second = std::uint64_t{64} << 20;
   /// And so many at a time.
   int snapshots_at_once = 2;
+  /// The newest feature level that this node takes part in: what its program knows, but in tests.
+  FeatureLevel knows = features::kNewest;
 };
 
 struct NodeDoors {
@@ -104,6 +107,8 @@ class Node final : public env::TransportEvents {
   [[nodiscard]] const std::string& cluster_name() const { return config_.cluster_name; }
   [[nodiscard]] ClusterId cluster_id() const;
   [[nodiscard]] bool has_record() const { return has_record_.load(); }
+  /// The newest that this node has heard of; null before the cluster was created.
+  [[nodiscard]] MapHolder::Map map() const { return map_.Get(); }
 
   using Reply = replica::Reply;
   struct Incoming {
@@ -125,6 +130,11 @@ class Node final : public env::TransportEvents {
   void StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done);
   void OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch);
   [[nodiscard]] bool IsPeer(const env::PeerIdentity& peer) const;
+  /// It would not understand what this cluster writes: nothing is sent to it but the map, which
+  /// makes it stop, and nothing that it says counts.
+  [[nodiscard]] bool IsTooOld(const env::PeerIdentity& peer) const {
+    return peer.knows < feature_level_.load();
+  }
   void OnSnapshot(const env::PeerIdentity& from, std::shared_ptr<proto::SnapshotMessage> message);
   void OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& message);
   void SendToAll(const proto::PeerMessage& message);
@@ -145,6 +155,7 @@ class Node final : public env::TransportEvents {
   void AskStranger(NodeId node, MapVersion version, const std::string& address);
   void LinkStranger(NodeId node, const std::string& address);
   void AskForMap(NodeId of);
+  void SendMap(NodeId to);
   /// Asks one node after the other for the map while nobody leads the meta group, by what is heard.
   void AskAround();
   /// If that node is gone by the map: sends it the map.
@@ -152,6 +163,8 @@ class Node final : public env::TransportEvents {
   void OnOrder(const proto::ShardOrder& order);
   void TakeMap(const ring::ClusterMap& map);
   void LinkPeers();
+  /// The map's feature level is in force from now on.
+  void TakeLevel(const ring::ClusterMap& map);
   void SaveMap();
   /// Once the map that is saved says that this node is gone.
   void EndIfRemoved(const ring::ClusterMap& saved);
@@ -234,6 +247,8 @@ class Node final : public env::TransportEvents {
     std::optional<env::PeerIdentity> shown;
   };
   std::map<NodeId, Stranger> strangers_;
+  /// The newest process of each peer that was connected.
+  std::map<NodeId, env::PeerIdentity> connected_;
   /// Of the map's nodes, who is asked next for a newer one.
   std::size_t ask_next_ = 0;
   bool removed_ = false;
@@ -256,6 +271,8 @@ class Node final : public env::TransportEvents {
 
   std::atomic<bool> has_record_{false};
   std::atomic<bool> serving_{false};
+  /// As of the newest map.
+  std::atomic<FeatureLevel> feature_level_{FeatureLevel()};
   std::atomic<storage::DiskRoom> room_{storage::DiskRoom::kEnough};
   std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> rubbish_{0};

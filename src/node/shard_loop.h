@@ -81,6 +81,8 @@ class ShardLoop final : public replica::Host {
     std::function<void(const proto::PeerMessage&)> send_to_all;
     /// Thread-safe.
     std::function<storage::DiskRoom(NodeId)> room_of;
+    /// Thread-safe.
+    std::function<FeatureLevel()> feature_level;
     std::function<void(const Status&)> on_fatal;
   };
 
@@ -134,6 +136,7 @@ class ShardLoop final : public replica::Host {
   void OnLeads(ShardId shard, std::optional<Term> term) override;
   bool Send(NodeId to, const proto::PeerMessage& message) override;
   void SendToAll(const proto::PeerMessage& message) override { doors_.send_to_all(message); }
+  [[nodiscard]] FeatureLevel feature_level() const override { return doors_.feature_level(); }
   void Say(const replica::Replica& replica, const std::string& line) override {
     doors_.say(replica.shard(), line);
   }

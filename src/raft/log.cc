@@ -10,8 +10,8 @@ namespace ringfort::raft {
 namespace {
 
 Members MembersOf(const Entry& entry) {
-  std::optional<Members> members = DecodeMembers(entry.data.view());
-  RF_CHECK(members.has_value()) << "the members at " << entry.index << " are not readable";
+  Result<Members> members = DecodeMembers(entry.data.view());
+  RF_CHECK(members.ok()) << "the members at " << entry.index << ": " << members.status().message();
   members->index = entry.index;
   return *std::move(members);
 }

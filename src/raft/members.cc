@@ -11,6 +11,24 @@ namespace ringfort::raft {
 namespace {
 
 constexpr std::size_t kMemberBytes = 28;
+/// Before a list of format 1 and later; its lowest byte is the format's number.
+constexpr std::uint32_t kFormatMark = 0xffffff00;
+
+Status NoMembers() {
+  return {Code::kCorruption,
+          "a list of members cannot be read (the replica that holds it must be rebuilt from its "
+          "peers)"};
+}
+
+/// The format's number, taken off where the list begins with one. Above kNumbered: of a newer
+/// release.
+std::uint32_t TakeFormat(std::string_view* bytes) {
+  if (bytes->size() < 4) return 0;
+  const auto first = LoadLittle<std::uint32_t>(bytes->data());
+  if ((first & kFormatMark) != kFormatMark) return 0;
+  bytes->remove_prefix(4);
+  return first & ~kFormatMark;
+}
 
 void AppendMemberList(const std::vector<Member>& list, std::string* out) {
   AppendLittle(out, static_cast<std::uint32_t>(list.size()));
@@ -75,21 +93,33 @@ Status Refused(Code code, const std::string& why) {
 }  // namespace
 
 void AppendMembers(const Members& members, std::string* out) {
+  const bool numbered = members.format != MembersFormat::kPlain;
+  RF_CHECK(numbered || members.epoch == 0) << "format 0 has no epoch";
+  if (numbered) AppendLittle(out, kFormatMark | static_cast<std::uint32_t>(members.format));
   AppendMemberList(members.voters, out);
   AppendMemberList(members.outgoing, out);
   AppendMemberList(members.learners, out);
   AppendLittle(out, members.newest_id.value());
   AppendLittle(out, members.index.value());
+  if (numbered) AppendLittle(out, members.epoch);
 }
 
-std::optional<Members> DecodeMembers(std::string_view bytes) {
+Result<Members> DecodeMembers(std::string_view bytes) {
+  const std::uint32_t format = TakeFormat(&bytes);
+  if (format > static_cast<std::uint32_t>(MembersFormat::kNumbered)) {
+    return Status(Code::kUnsupported,
+                  "a list of members has format " + std::to_string(format) +
+                      ", which this release does not know (run the newer release that wrote it)");
+  }
   Members members;
-  if (!TakeMemberList(&bytes, &members.voters)) return std::nullopt;
-  if (!TakeMemberList(&bytes, &members.outgoing)) return std::nullopt;
-  if (!TakeMemberList(&bytes, &members.learners)) return std::nullopt;
-  if (bytes.size() != 12) return std::nullopt;
+  members.format = static_cast<MembersFormat>(format);
+  if (!TakeMemberList(&bytes, &members.voters)) return NoMembers();
+  if (!TakeMemberList(&bytes, &members.outgoing)) return NoMembers();
+  if (!TakeMemberList(&bytes, &members.learners)) return NoMembers();
+  if (bytes.size() != (format == 0 ? 12 : 20)) return NoMembers();
   members.newest_id = ReplicaId(LoadLittle<std::uint32_t>(bytes.data()));
   members.index = LogIndex(LoadLittle<std::uint64_t>(bytes.data() + 4));
+  if (format != 0) members.epoch = LoadLittle<std::uint64_t>(bytes.data() + 12);
   return members;
 }
 
@@ -103,6 +133,8 @@ Result<Members> PlanChange(const Members& current, const MembersChange& change) 
   if (change.voters.empty()) return Refused(Code::kInvalidArgument, "no voter would be left");
   Members next;
   next.newest_id = NewestId(current);
+  next.format = current.format;
+  next.epoch = current.epoch;
   std::set<NodeId> nodes;
   auto take = [&](const Member& wanted, bool voter) -> Status {
     Member member = wanted;

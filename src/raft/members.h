@@ -1,7 +1,6 @@
 // Members as bytes, in log entries and on disk, and what a change of them must be to be sound.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +10,18 @@
 
 namespace ringfort::raft {
 
+/// A list in bytes, little-endian. A disk and wire format.
+///
+///   format 0:  voters, outgoing, learners: each a u32 count and its members
+///              newest id u32 | index u64
+///              a member: id u32 | node u32 | incarnation high u64, low u64 | promote u32
+///   format 1:  0xffffff01 u32 | as format 0 | epoch u64
+///
+/// A list of format 0 never begins with 0xffffff..: it would be a count of its voters.
 void AppendMembers(const Members& members, std::string* out);
-/// None unless exactly all of `bytes` is a list of members.
-std::optional<Members> DecodeMembers(std::string_view bytes);
+/// kCorruption unless exactly all of `bytes` is a list of members; kUnsupported for a format that
+/// this program does not know.
+Result<Members> DecodeMembers(std::string_view bytes);
 
 /// The members that an operator, or a move, wants: all voters and all learners. Who is new has the
 /// id 0 and gets one.

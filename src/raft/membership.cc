@@ -41,6 +41,7 @@ Result<LogIndex> Raft::ChangeMembers(MonotonicTime now, const MembersChange& cha
 
 void Raft::AppendMembersEntry(MonotonicTime now, Members next) {
   next.index = log_.last_index() + 1;
+  next.format = std::max(next.format, members_format_);
   std::string data;
   AppendMembers(next, &data);
   AppendOwn({Entry{term(), next.index, EntryKind::kMembers, SharedBytes(std::move(data))}});

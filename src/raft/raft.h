@@ -157,6 +157,9 @@ class Raft {
   /// The replica, or its node, promised not to elect another before `until`: to that primary in
   /// that term, where it is said; then a transfer from it in that term sets the promise aside.
   void ExtendBound(MonotonicTime until, ReplicaId to = ReplicaId(), Term term = Term());
+  /// In which format this primary writes lists of members from now on, where they are not of a
+  /// newer one already. Every member must understand it.
+  void SetMembersFormat(MembersFormat format) { members_format_ = format; }
   /// Allows the log to begin after `index`, which is applied and flushed.
   void Cut(LogIndex index) { log_.Cut(index); }
 
@@ -298,6 +301,7 @@ class Raft {
 
   Options options_;
   ReplicaId self_;
+  MembersFormat members_format_ = MembersFormat::kPlain;
   Random random_;
 
   /// Synced before any message that depends on it: those are in after_sync_.

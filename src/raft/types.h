@@ -21,6 +21,12 @@ struct Member {
   bool operator==(const Member&) const = default;
 };
 
+/// How a list of members lies in bytes (raft/members.h).
+enum class MembersFormat : std::uint8_t {
+  kPlain = 0,     ///< Of release 0.1.0: no number, no epoch.
+  kNumbered = 1,  ///< Begins with its number; has an epoch.
+};
+
 /// Who takes part. `outgoing` is non-empty only while joint (Raft thesis, section 4.3): then every
 /// decision needs a majority of `voters` and one of `outgoing`. Learners count for nothing; one
 /// whose node still has an outgoing replica takes part only once the joint configuration is left.
@@ -33,6 +39,11 @@ struct Members {
   /// The log entry that brought these members: what a change of them is fenced by (protocols 6). 0
   /// for the first ones.
   LogIndex index;
+  /// In which format the list is stored and sent. Never decreases.
+  MembersFormat format = MembersFormat::kPlain;
+  /// Grows when an operator begins the shard anew from one copy; members of different epochs have
+  /// nothing to do with each other. Above 0 only in format kNumbered.
+  std::uint64_t epoch = 0;
 
   [[nodiscard]] bool joint() const { return !outgoing.empty(); }
   bool operator==(const Members&) const = default;

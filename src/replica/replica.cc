@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "features/features.h"
 #include "raft/quorum.h"
 
 namespace ringfort::replica {
@@ -206,6 +207,9 @@ void Replica::OnStored(std::uint64_t persist_id, MonotonicTime now) {
 void Replica::Turn(Effects* effects) {
   // The clock is read after every request of this turn has arrived: leases are judged by it.
   const MonotonicTime now = host_->Now();
+  if (host_->feature_level() >= features::kMembers1) {
+    raft_.SetMembersFormat(raft::MembersFormat::kNumbered);
+  }
   PublishRole(now);
   ProposeWrites(now);
   StartReads(now);

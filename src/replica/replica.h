@@ -100,6 +100,8 @@ class Host {
   /// Sends a message that is no Raft message. Best effort.
   virtual bool Send(NodeId to, const proto::PeerMessage& message) = 0;
   virtual void SendToAll(const proto::PeerMessage& message) = 0;
+  /// What the cluster has agreed on: nothing newer may be written to the shard's log. Thread-safe.
+  [[nodiscard]] virtual FeatureLevel feature_level() const = 0;
   /// A line about the replica for who operates the node.
   virtual void Say(const Replica& replica, const std::string& line) = 0;
   /// The replica is to be destroyed: it is no member any more, or may go. Perhaps from within a

@@ -54,6 +54,27 @@ bool FromAnyReplica(const proto::Request& request) {
          (request.has_scan() && request.scan().consistency() == proto::Get::ANY_REPLICA);
 }
 
+// What is stored was understood: rebuilt field by field, so that what this release does not know of
+// a request stays out of the log, where another release would read it.
+void MoveKnown(proto::Operation* from, proto::Operation* to) {
+  to->set_kind(from->kind());
+  to->mutable_key()->mutable_shard_key()->swap(*from->mutable_key()->mutable_shard_key());
+  to->mutable_key()->mutable_sort_key()->swap(*from->mutable_key()->mutable_sort_key());
+  to->mutable_value()->swap(*from->mutable_value());
+  if (!from->has_condition()) return;
+  to->mutable_condition()->set_kind(from->condition().kind());
+  to->mutable_condition()->set_version(from->condition().version());
+}
+
+void MoveKnown(proto::Write* from, proto::Write* to) {
+  to->set_session(from->session());
+  to->set_sequence(from->sequence());
+  to->set_first_unanswered(from->first_unanswered());
+  for (proto::Operation& operation : *from->mutable_operations()) {
+    MoveKnown(&operation, to->add_operations());
+  }
+}
+
 }  // namespace
 
 void Replica::Submit(Request request) {
@@ -125,13 +146,15 @@ std::string Replica::MakeCommand(proto::Request* request, MonotonicTime now) {
   proto::Command command;
   command.set_session_time_us(last_stamp_.value());
   if (request->has_write()) {
-    command.mutable_write()->Swap(request->mutable_write());
+    MoveKnown(request->mutable_write(), command.mutable_write());
   } else if (request->has_open_session()) {
     command.mutable_open_session();
   } else if (request->has_verify_shard()) {
     command.mutable_verify();
   } else {
-    *command.mutable_keep_session() = request->keep_session();
+    command.mutable_keep_session()->set_session(request->keep_session().session());
+    command.mutable_keep_session()->set_first_unanswered(
+        request->keep_session().first_unanswered());
   }
   return command.SerializeAsString();
 }
@@ -248,6 +271,8 @@ void Replica::AnswerNow(Request request) {
 }
 
 proto::Response Replica::UnreadResponse(const Status& status) {
+  // A newer release wrote it: nothing of it is guessed.
+  if (status.code() == Code::kUnsupported) host_->OnFatal(status);
   return IsReadElsewhere(status) ? NotPrimary(Effect::kNotApplied) : ErrorResponse(status);
 }
 

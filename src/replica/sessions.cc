@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "features/features.h"
 #include "ringfort/disk.pb.h"
 
 namespace ringfort::replica {
@@ -30,6 +31,7 @@ Result<Session> DecodeSession(std::string_view bytes) {
       record.versions_size() != record.sequences_size()) {
     return damaged;
   }
+  if (record.format() != 0) return features::UnknownFormat("a stored session");
   Session session;
   session.last_used = SessionTime(record.last_used_us());
   session.first_unanswered = Sequence(record.first_unanswered());

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "features/features.h"
 #include "ringfort/limits.h"
 #include "storage/encoding.h"
 
@@ -17,10 +18,28 @@ const std::string& SessionTimeKey() {
   return key;
 }
 
-Status Unreadable(LogIndex index) {
-  return Status(Code::kCorruption, "log entry " + std::to_string(index.value()) +
-                                       " cannot be read (this node runs an older release than its "
-                                       "peers, or the entry is damaged)");
+std::string EntryName(LogIndex index) {
+  return "log entry " + std::to_string(index.value());
+}
+
+// Its checksums are right, so it is no damage.
+Status Unknown(LogIndex index) {
+  return features::UnknownFormat(EntryName(index));
+}
+
+// What a primary of a newer level wrote. Nothing of it is guessed: an operation that is not known
+// would be applied in another way than elsewhere.
+Status CheckKnown(LogIndex index, const proto::Command& command) {
+  if (const FeatureLevel level(command.level()); level > features::kNewest) {
+    return features::TooNew(EntryName(index), level);
+  }
+  for (const proto::Operation& operation : command.write().operations()) {
+    if (!proto::Operation::Kind_IsValid(operation.kind()) ||
+        !proto::Condition::Kind_IsValid(operation.condition().kind())) {
+      return Unknown(index);
+    }
+  }
+  return Status::Ok();
 }
 
 }  // namespace
@@ -120,8 +139,9 @@ Result<Outcome> StateMachine::ApplyEntry(const raft::Entry& entry, Batch* batch)
   proto::Command command;
   const std::string_view bytes = entry.data.view();
   if (!command.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return Unreadable(entry.index);
+    return Unknown(entry.index);
   }
+  if (Status known = CheckKnown(entry.index, command); !known.ok()) return known;
   staged_time_ = std::max(staged_time_, SessionTime(command.session_time_us()));
   switch (command.body_case()) {
     case proto::Command::kOpenSession:
@@ -143,7 +163,7 @@ Result<Outcome> StateMachine::ApplyEntry(const raft::Entry& entry, Batch* batch)
       return done;
     case proto::Command::BODY_NOT_SET: break;
   }
-  return Unreadable(entry.index);
+  return Unknown(entry.index);
 }
 
 Result<Outcome> StateMachine::ApplyWrite(LogIndex index, const proto::Write& write, Batch* batch) {

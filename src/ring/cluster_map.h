@@ -49,6 +49,9 @@ struct ClusterMap {
   /// The voters of the meta group, which holds this map; the preferred primary first.
   std::vector<NodeId> meta = {};
   std::map<ShardId, Move> moves = {};
+  /// The formats that all nodes have agreed on (src/features), and the release that brought them.
+  FeatureLevel feature_level = {};
+  std::string feature_release = {};
 
   [[nodiscard]] std::uint32_t shards() const {
     return static_cast<std::uint32_t>(placement.size());

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "features/features.h"
 #include "ringfort/disk.pb.h"
 #include "rocks/rocks_status.h"
 #include "rocks/snapshot_files.h"
@@ -99,7 +100,12 @@ Result<rocksdb::ExportImportFilesMetaData> RocksImport::ReadManifest() const {
   const rocksdb::Status read = rocksdb::ReadFileToString(rocksdb::Env::Default(), path, &bytes);
   if (!read.ok()) return ReadStatus(read, "read " + path);
   proto::SnapshotManifest manifest;
-  if (!manifest.ParseFromString(bytes) || manifest.format() != kManifestFormat ||
+  if (!manifest.ParseFromString(bytes)) return Damaged("does not list its tables");
+  if (manifest.format() > kManifestFormat) {
+    return features::UnknownFormat("a snapshot, of format " + std::to_string(manifest.format()) +
+                                   ",");
+  }
+  if (manifest.format() != kManifestFormat ||
       static_cast<std::size_t>(manifest.tables_size()) + 1 != plan_.files.size()) {
     return Damaged("does not list its tables");
   }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "features/features.h"
 #include "rocks/flush_listener.h"
 #include "rocks/rocks_import.h"
 #include "rocks/rocks_snapshot.h"
@@ -26,6 +27,9 @@ namespace {
 
 /// In the default column family, which holds nothing else.
 constexpr std::string_view kIncarnationKey = "incarnation";
+/// Of what lies in the column families (storage/encoding.h). Absent: release 0.1.0, which is 1.
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kFormat = "1";
 
 // "shard-12-gen-3".
 
@@ -109,6 +113,7 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
   if (Status opened = store->OpenFiles(exists); !opened.ok()) return opened;
   // Only now: the directory is ours since RocksDB has its lock.
   if (Status cleaned = store->temporary_.Clean(); !cleaned.ok()) return cleaned;
+  if (Status checked = store->CheckFormat(); !checked.ok()) return checked;
   if (Status checked = store->CheckIncarnation(); !checked.ok()) return checked;
   return store;
 }
@@ -155,6 +160,15 @@ Status RocksStore::OpenFiles(bool exists) {
   return {};
 }
 
+Status RocksStore::CheckFormat() {
+  std::string found;
+  const rocksdb::Status read =
+      db_->Get(rocksdb::ReadOptions(), default_family_, kFormatKey, &found);
+  if (read.IsNotFound() || (read.ok() && found == kFormat)) return {};
+  if (read.ok()) return features::UnknownFormat("the shard data in " + options_.dir);
+  return ReadStatus(read, "read the format of " + options_.dir);
+}
+
 Status RocksStore::CheckIncarnation() {
   std::string found;
   const std::string wanted = options_.incarnation.ToString();
@@ -173,7 +187,8 @@ Status RocksStore::CheckIncarnation() {
   }
   rocksdb::WriteOptions write;
   write.disableWAL = true;
-  rocksdb::Status written = db_->Put(write, default_family_, kIncarnationKey, wanted);
+  rocksdb::Status written = db_->Put(write, default_family_, kFormatKey, kFormat);
+  if (written.ok()) written = db_->Put(write, default_family_, kIncarnationKey, wanted);
   if (written.ok()) written = db_->Flush(rocksdb::FlushOptions(), default_family_);
   if (!written.ok()) return FinalStatus(written, "write the incarnation in " + options_.dir);
   return {};

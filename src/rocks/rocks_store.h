@@ -63,6 +63,7 @@ class RocksStore : public storage::ShardStore {
   explicit RocksStore(Options options);
 
   Status OpenFiles(bool exists);
+  Status CheckFormat();
   Status CheckIncarnation();
   Result<std::shared_ptr<RocksShard>> OpenShard(Name name);
   [[nodiscard]] Status CheckNotThere(Name name) const;

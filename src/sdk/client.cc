@@ -253,6 +253,12 @@ Result<PlanView> Client::Rebalance(RebalanceAction action, const CallOptions& op
   });
 }
 
+Result<FeatureView> Client::FinalizeUpgrade(bool dry_run, const CallOptions& options) {
+  return impl_->Wait<Result<FeatureView>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().FinalizeUpgrade(dry_run, options, std::move(done));
+  });
+}
+
 Status Client::TransferPrimary(std::uint32_t shard, std::uint32_t node,
                                const CallOptions& options) {
   return impl_->Wait<Status>(InsideCallback(), [&](auto done) {

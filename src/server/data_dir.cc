@@ -12,6 +12,7 @@
 #include <random>
 #include <utility>
 
+#include "features/features.h"
 #include "wal/file.h"
 #include "wal/identity_file.h"
 #include "wire/id_codec.h"
@@ -88,6 +89,11 @@ Status DataDir::LoadIdentity(NodeId node, const std::string& cluster_name) {
             ": cannot be read (keep this directory and give an empty one, which the other "
             "nodes fill)");
   }
+  if (identity_.format() != 0) return features::UnknownFormat(identity_file());
+  if (const FeatureLevel level(identity_.map().feature_level()); level > features::kNewest) {
+    return features::TooNew("cluster \"" + identity_.cluster_name() + "\"", level,
+                            identity_.map().feature_release());
+  }
   auto incarnation = wire::DecodeId<Incarnation>(identity_.incarnation(), "incarnation");
   if (!incarnation.ok() || incarnation->empty()) {
     return Status(Code::kCorruption,
@@ -136,6 +142,10 @@ Status DataDir::EnterCluster(const proto::JoinedCluster& joined) {
                   path_ + ": it belongs to cluster \"" + identity_.cluster_name() +
                       "\", and the seeds of --join to another (give the right seeds, or another "
                       "--data_dir)");
+  }
+  if (const FeatureLevel level(map.feature_level()); level > features::kNewest) {
+    return features::TooNew("cluster \"" + joined.record().cluster_name() + "\"", level,
+                            map.feature_release());
   }
   identity_.set_cluster_name(joined.record().cluster_name());
   // How the cluster began, a directory that was there knows better.

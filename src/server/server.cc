@@ -13,7 +13,9 @@
 #include <optional>
 #include <utility>
 
+#include "features/features.h"
 #include "node/creation.h"
+#include "ringfort/version.h"
 #include "server/config.h"
 #include "server/join.h"
 #include "server/stores.h"
@@ -119,6 +121,8 @@ Result<ring::ClusterConfig> Server::OpenToJoin() {
     request.set_zone(flags_.zone);
     request.set_weight(flags_.weight);
     request.set_incarnation(wire::EncodeId(dir_->incarnation()));
+    request.set_release(kVersion);
+    request.set_knows_level(features::kNewest.value());
     const auto own =
         wire::DecodeId<ClusterId>(dir_->identity().record().cluster_id(), "cluster id");
     if (!own.ok()) return own.status();
@@ -298,6 +302,10 @@ net::LocalIdentity Server::Identity() const {
   identity.cluster_id = node_->cluster_id();
   identity.self = node_->self();
   identity.has_record = node_->has_record();
+  if (const node::MapHolder::Map map = node_->map(); map != nullptr) {
+    identity.cluster_level = map->feature_level;
+    identity.cluster_release = map->feature_release;
+  }
   return identity;
 }
 

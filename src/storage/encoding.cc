@@ -2,6 +2,7 @@
 #include "storage/encoding.h"
 
 #include "base/bytes.h"
+#include "features/features.h"
 
 namespace ringfort::storage {
 namespace {
@@ -108,9 +109,7 @@ std::string EncodeValue(LogIndex version, std::string_view user) {
 Result<Value> DecodeValue(std::string_view raw_value) {
   if (raw_value.size() < kValueHeaderSize) return Corrupt("a stored value is too short");
   if (raw_value[kFlagsOffset] != 0) {
-    return Status(Code::kCorruption,
-                  "a stored value has a flag that this version does not know (if a newer ringfortd "
-                  "wrote it, run that; else the replica must be rebuilt from its peers)");
+    return features::UnknownFormat("a stored value");
   }
   const LogIndex version(LoadLittle<std::uint64_t>(raw_value.data()));
   if (version == LogIndex()) return Corrupt("a stored value has version 0");

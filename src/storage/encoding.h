@@ -66,7 +66,7 @@ struct Value {
   std::string_view user;
 };
 std::string EncodeValue(LogIndex version, std::string_view user);
-/// kCorruption when it is too short, has version 0, or a flag that this program does not know.
+/// kCorruption when it is too short or has version 0, kUnsupported for a flag of a newer release.
 Result<Value> DecodeValue(std::string_view raw_value);
 
 // Sessions.

@@ -88,6 +88,10 @@ class LogStore {
   /// or while others wait for it. Reads the disk: not on a loop. Its errors are those of Read.
   virtual Result<std::size_t> Rewrite(ShardId shard) = 0;
 
+  /// What the cluster has agreed on: from now on the log may be written in that level's formats,
+  /// and soon is, so that a release that does not know them refuses it. Never lowered.
+  virtual void SetFeatureLevel(FeatureLevel level) = 0;
+
   /// The shards that hold the oldest segment back, and how many segment bytes the log holds. A node
   /// over its budget flushes those shards and cuts them; what they then still need is written
   /// again.

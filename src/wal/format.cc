@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "features/features.h"
 #include "raft/members.h"
 
 namespace ringfort::wal {
@@ -21,6 +22,10 @@ constexpr std::size_t kHardStateBytes = 12;
 template <typename T>
 void StoreLittle(char* at, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<char>(value >> (8 * i));
+}
+
+Status TooShort() {
+  return {Code::kCorruption, "it is too short"};
 }
 
 }  // namespace
@@ -50,7 +55,7 @@ std::uint64_t SegmentHeader::seed() const {
 
 std::string EncodeSegmentHeader(const SegmentHeader& header) {
   std::string block(kSegmentMagic);
-  AppendLittle(&block, kFormatVersion);
+  AppendLittle(&block, header.format);
   AppendLittle(&block, std::uint32_t{0});
   AppendLittle(&block, header.incarnation.high);
   AppendLittle(&block, header.incarnation.low);
@@ -74,11 +79,12 @@ Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes) {
   if (LoadLittle<std::uint64_t>(at + kSegmentChecksumAt) != Hash64(checked)) {
     return Status(Code::kCorruption, "the checksum of its header is wrong");
   }
-  if (const auto version = LoadLittle<std::uint32_t>(at + 8); version != kFormatVersion) {
-    return Status(Code::kUnsupported, "its format has version " + std::to_string(version) +
-                                          ", this program knows " + std::to_string(kFormatVersion));
-  }
   SegmentHeader header;
+  header.format = LoadLittle<std::uint32_t>(at + 8);
+  if (header.format < kFormatVersionMin || header.format > kFormatVersionMax) {
+    return features::UnknownFormat("a segment of the log, of format " +
+                                   std::to_string(header.format) + ",");
+  }
   header.incarnation.high = LoadLittle<std::uint64_t>(at + 16);
   header.incarnation.low = LoadLittle<std::uint64_t>(at + 24);
   header.sequence = LoadLittle<std::uint64_t>(at + 32);
@@ -155,9 +161,6 @@ std::optional<Record> DecodeTrustedRecord(std::string_view bytes) {
   if (bytes.size() < Record::StoredBytes(payload_bytes)) return std::nullopt;
   const auto type = static_cast<std::uint8_t>(at[8]);
   const auto kind = static_cast<std::uint8_t>(at[9]);
-  if (type < static_cast<std::uint8_t>(RecordType::kEntry)) return std::nullopt;
-  if (type > static_cast<std::uint8_t>(RecordType::kState)) return std::nullopt;
-  if (kind > static_cast<std::uint8_t>(raft::EntryKind::kMembers)) return std::nullopt;
   Record record;
   record.type = static_cast<RecordType>(type);
   record.kind = static_cast<raft::EntryKind>(kind);
@@ -166,6 +169,19 @@ std::optional<Record> DecodeTrustedRecord(std::string_view bytes) {
   record.index = LogIndex(LoadLittle<std::uint64_t>(at + 24));
   record.payload = bytes.substr(kRecordHeaderBytes, payload_bytes);
   return record;
+}
+
+Status CheckKnown(const Record& record) {
+  const auto type = static_cast<std::uint8_t>(record.type);
+  if (type < static_cast<std::uint8_t>(RecordType::kEntry) ||
+      type > static_cast<std::uint8_t>(RecordType::kState)) {
+    return features::UnknownFormat("a record of the log, of type " + std::to_string(type) + ",");
+  }
+  if (record.kind > raft::EntryKind::kMembers) {
+    return features::UnknownFormat("an entry of the log, of kind " +
+                                   std::to_string(static_cast<unsigned>(record.kind)) + ",");
+  }
+  return Status::Ok();
 }
 
 std::optional<Record> DecodeRecord(std::string_view bytes, std::uint64_t seed) {
@@ -181,10 +197,10 @@ void AppendBasePayload(const BasePayload& payload, std::string* out) {
   raft::AppendMembers(payload.members, out);
 }
 
-std::optional<BasePayload> DecodeBasePayload(std::string_view bytes) {
-  if (bytes.size() < 8) return std::nullopt;
-  std::optional<raft::Members> members = raft::DecodeMembers(bytes.substr(8));
-  if (!members) return std::nullopt;
+Result<BasePayload> DecodeBasePayload(std::string_view bytes) {
+  if (bytes.size() < 8) return TooShort();
+  Result<raft::Members> members = raft::DecodeMembers(bytes.substr(8));
+  if (!members.ok()) return members.status();
   return BasePayload{storage::Generation(LoadLittle<std::uint64_t>(bytes.data())),
                      std::move(*members)};
 }
@@ -211,11 +227,11 @@ void AppendStatePayload(const StatePayload& payload, std::string* out) {
   raft::AppendMembers(payload.base.members, out);
 }
 
-std::optional<StatePayload> DecodeStatePayload(const Record& record) {
+Result<StatePayload> DecodeStatePayload(const Record& record) {
   constexpr std::size_t kFixedBytes = kHardStateBytes + 24;
-  if (record.payload.size() < kFixedBytes) return std::nullopt;
-  std::optional<raft::Members> members = raft::DecodeMembers(record.payload.substr(kFixedBytes));
-  if (!members) return std::nullopt;
+  if (record.payload.size() < kFixedBytes) return TooShort();
+  Result<raft::Members> members = raft::DecodeMembers(record.payload.substr(kFixedBytes));
+  if (!members.ok()) return members.status();
   const char* at = record.payload.data();
   StatePayload payload;
   payload.hard_state = *DecodeHardState(record);

@@ -10,6 +10,7 @@
 //   |
 //
 //   header block:  0 magic "RFORTWAL"     8 format version u32   12 zero u32
+//                  (2: release 0.1.0; 3: lists of members may be of format 1, raft/members.h)
 //                 16 incarnation: high u64, low u64              32 segment sequence number u64
 //                 40 number of its first batch u64               48 size of the file u64
 //                 56 XXH3 of bytes 0-55                          64 zeros
@@ -46,7 +47,9 @@
 
 namespace ringfort::wal {
 
-inline constexpr std::uint32_t kFormatVersion = 2;
+/// The oldest format that is read, and the newest. Which one is written: features.
+inline constexpr std::uint32_t kFormatVersionMin = 2;
+inline constexpr std::uint32_t kFormatVersionMax = 3;
 inline constexpr std::size_t kSegmentHeaderBytes = 4096;
 inline constexpr std::size_t kBatchHeaderBytes = 56;
 inline constexpr std::size_t kRecordHeaderBytes = 40;
@@ -66,6 +69,7 @@ struct SegmentHeader {
   std::uint64_t sequence = 0;
   std::uint64_t first_batch = 0;
   std::uint64_t segment_bytes = 0;
+  std::uint32_t format = kFormatVersionMin;
 
   /// What the checksums inside the segment are seeded with.
   [[nodiscard]] std::uint64_t seed() const;
@@ -74,7 +78,7 @@ struct SegmentHeader {
 
 /// The header block and the terminator behind it.
 std::string EncodeSegmentHeader(const SegmentHeader& header);
-/// kCorruption, or kUnsupported for a newer format; the message does not name the file.
+/// kCorruption, or kUnsupported for another format; the message does not name the file.
 Result<SegmentHeader> DecodeSegmentHeader(std::string_view bytes);
 
 struct BatchHeader {
@@ -119,11 +123,13 @@ struct Record {
 };
 
 void AppendRecord(const Record& record, std::uint64_t seed, std::string* out);
-/// The record at the start of `bytes`, checked; none when it is not one. The payload points into
-/// `bytes`.
+/// The record at the start of `bytes`, checked; none when it is not one. Its type or kind may be
+/// one that this program does not know: see CheckKnown. The payload points into `bytes`.
 std::optional<Record> DecodeRecord(std::string_view bytes, std::uint64_t seed);
 /// The same for bytes that this process wrote: the checksum is not looked at.
 std::optional<Record> DecodeTrustedRecord(std::string_view bytes);
+/// kUnsupported for a record that is whole, and of a type or kind that only a newer release knows.
+Status CheckKnown(const Record& record);
 
 /// What a kBase record carries besides term and index.
 struct BasePayload {
@@ -131,7 +137,8 @@ struct BasePayload {
   raft::Members members;
 };
 void AppendBasePayload(const BasePayload& payload, std::string* out);
-std::optional<BasePayload> DecodeBasePayload(std::string_view bytes);
+/// kCorruption, or kUnsupported for a format of a newer release; so are the others.
+Result<BasePayload> DecodeBasePayload(std::string_view bytes);
 
 /// The vote and the mark of an unsure shard; the term stands in the record itself.
 void AppendHardStatePayload(const raft::HardState& state, std::string* out);
@@ -144,6 +151,6 @@ struct StatePayload {
   raft::LogBase base;
 };
 void AppendStatePayload(const StatePayload& payload, std::string* out);
-std::optional<StatePayload> DecodeStatePayload(const Record& record);
+Result<StatePayload> DecodeStatePayload(const Record& record);
 
 }  // namespace ringfort::wal

@@ -5,12 +5,15 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "features/features.h"
 #include "wal/file.h"
 
 namespace ringfort::wal {
 namespace {
 
 constexpr std::string_view kMagic = "RFORTBLB";
+/// A later format has its number at the end.
+constexpr std::string_view kMagicStart = "RFORTBL";
 constexpr std::size_t kHeaderBytes = 24;
 
 Status Damaged(const std::string& path, const std::string& how) {
@@ -56,6 +59,10 @@ Result<std::optional<std::string>> LoadBlob(const std::string& path) {
   std::string contents(*size, '\0');
   if (Status status = file->ReadAt(0, contents.data(), contents.size()); !status.ok())
     return status;
+  const char format = contents[kMagicStart.size()];
+  if (contents.starts_with(kMagicStart) && format >= '2' && format <= '9') {
+    return features::UnknownFormat(path);
+  }
   if (!contents.starts_with(kMagic)) return Damaged(path, "it does not begin as it should");
   if (LoadLittle<std::uint64_t>(contents.data() + 8) != contents.size() - kHeaderBytes) {
     return Damaged(path, "it is not as long as it says");

@@ -17,7 +17,7 @@ inline constexpr std::size_t kBlobBytesMax = 64 << 20;
 Status SaveBlob(const std::string& path, std::string_view bytes);
 
 /// What SaveBlob put there; none when the file is not there. kCorruption when it is not what was
-/// put.
+/// put, kUnsupported for the format of a newer release.
 Result<std::optional<std::string>> LoadBlob(const std::string& path);
 
 }  // namespace ringfort::wal

@@ -28,15 +28,16 @@ void FillFromPayload(const Record& record, LogLine* line) {
   if (record.type == RecordType::kHardState) {
     if (auto hard_state = DecodeHardState(record)) line->hard_state = *hard_state;
   } else if (record.type == RecordType::kBase) {
-    if (auto payload = DecodeBasePayload(record.payload)) {
+    if (auto payload = DecodeBasePayload(record.payload); payload.ok()) {
       line->base.members = std::move(payload->members);
       line->generation = payload->generation;
     }
   } else if (record.type == RecordType::kCut) {
-    if (auto members = raft::DecodeMembers(record.payload))
-      line->base.members = std::move(*members);
+    if (auto members = raft::DecodeMembers(record.payload); members.ok()) {
+      line->base.members = *std::move(members);
+    }
   } else if (record.type == RecordType::kState) {
-    if (auto payload = DecodeStatePayload(record)) {
+    if (auto payload = DecodeStatePayload(record); payload.ok()) {
       line->hard_state = payload->hard_state;
       line->base = std::move(payload->base);
       line->generation = payload->generation;
@@ -51,6 +52,7 @@ class Listing final : public ScanVisitor {
   void OnSegment(const SegmentHeader& /*header*/, const std::string& /*path*/) override {}
   Status OnRecord(const RecordPlace& place, const Record& record) override {
     LogLine line;
+    line.format = place.segment->format;
     line.segment = place.segment->sequence;
     line.offset = place.offset;
     line.batch = place.batch->number;

@@ -16,6 +16,8 @@ namespace ringfort::wal {
 /// One line of the listing. Never holds a user's value.
 struct LogLine {
   std::uint64_t segment = 0;
+  /// Of the segment.
+  std::uint32_t format = 0;
   std::uint64_t offset = 0;
   std::uint64_t batch = 0;
   RecordType type = RecordType::kEntry;

@@ -15,6 +15,11 @@ Status Unfit(const Record& record, const std::string& why) {
                                  " at index " + std::to_string(record.index.value()) + " " + why};
 }
 
+/// Of a payload that cannot be decoded: what a newer release wrote is no damage.
+Status Undecoded(const Record& record, const Status& why) {
+  return why.code() == Code::kCorruption ? Unfit(record, "cannot be decoded") : why;
+}
+
 /// The run that holds `index`: runs are in order of `first`, and the first one is at or below it.
 template <typename Run>
 const Run& RunOf(const std::vector<Run>& runs, LogIndex index) {
@@ -69,8 +74,8 @@ Status ShardLog::Apply(const Record& record, std::uint64_t segment, std::uint64_
       return Status::Ok();
     }
     case RecordType::kBase: {
-      std::optional<BasePayload> payload = DecodeBasePayload(record.payload);
-      if (!payload) return Unfit(record, "cannot be decoded");
+      Result<BasePayload> payload = DecodeBasePayload(record.payload);
+      if (!payload.ok()) return Undecoded(record, payload.status());
       Begin({record.index, record.term, std::move(payload->members)});
       generation_ = payload->generation;
       return Status::Ok();
@@ -122,8 +127,8 @@ Status ShardLog::CutTo(const Record& record) {
     return Unfit(
         record, "is not inside the shard's entries, which end at " + std::to_string(last_.value()));
   }
-  std::optional<raft::Members> members = raft::DecodeMembers(record.payload);
-  if (!members) return Unfit(record, "cannot be decoded");
+  Result<raft::Members> members = raft::DecodeMembers(record.payload);
+  if (!members.ok()) return Undecoded(record, members.status());
   DropThrough(record.index);
   base_ = {record.index, record.term, std::move(*members)};
   return Status::Ok();
@@ -192,8 +197,8 @@ void ShardLog::ClearEntries() {
 Status LogState::Apply(const Record& record, std::uint64_t segment, std::uint64_t offset,
                        bool seeding) {
   if (record.type == RecordType::kState) {
-    std::optional<StatePayload> payload = DecodeStatePayload(record);
-    if (!payload) return Unfit(record, "cannot be decoded");
+    Result<StatePayload> payload = DecodeStatePayload(record);
+    if (!payload.ok()) return Undecoded(record, payload.status());
     const auto found = shards_.find(record.shard);
     if (found == shards_.end() && seeding) {
       shards_[record.shard].Seed(record, std::move(*payload));

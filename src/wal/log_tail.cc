@@ -32,6 +32,7 @@ LogTail::LogTail(std::shared_ptr<Directory> directory, SegmentPool& pool, Synced
 void LogTail::Resume(std::shared_ptr<Segment> segment, std::uint64_t offset) {
   segment_ = std::move(segment);
   position_ = offset;
+  SetFormat(segment_->header.format);
 }
 
 Status LogTail::MakeRoom(std::uint64_t body_bytes,
@@ -39,7 +40,8 @@ Status LogTail::MakeRoom(std::uint64_t body_bytes,
   std::uint64_t needed = kBatchHeaderBytes + body_bytes;
   if (segment_ != nullptr) {
     if (at_segment_start()) needed += state_bytes();
-    if (position_ + needed <= segment_->header.segment_bytes) return Status::Ok();
+    const bool fits = position_ + needed <= segment_->header.segment_bytes;
+    if (fits && !has_old_format()) return Status::Ok();
     // So at most one segment, the last, is ever not synced.
     if (Status status = Sync(); !status.ok()) return status;
   }
@@ -53,6 +55,7 @@ Status LogTail::BeginSegment(std::uint64_t bytes_min) {
   const Result<std::uint64_t> size = file->size_bytes();
   if (!size.ok()) return size.status();
   SegmentHeader header;
+  header.format = format_;
   header.incarnation = incarnation_;
   header.sequence = segment_ == nullptr ? 1 : segment_->header.sequence + 1;
   header.first_batch = next_batch_;

@@ -2,6 +2,7 @@
 // synced.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,13 @@ class LogTail {
   LogTail(std::shared_ptr<Directory> directory, SegmentPool& pool, SyncedNote note,
           const Incarnation& incarnation, std::uint64_t next_batch);
 
+  /// The format of the segments that begin from now on; an older one changes nothing. The current
+  /// segment is left where it has an older format: MakeRoom begins another.
+  void SetFormat(std::uint32_t format) { format_ = std::max(format_, format); }
+  [[nodiscard]] bool has_old_format() const {
+    return segment_ != nullptr && segment_->header.format < format_;
+  }
+
   /// Goes on writing at `offset` of a segment that recovery found.
   void Resume(std::shared_ptr<Segment> segment, std::uint64_t offset);
 
@@ -71,6 +79,7 @@ class LogTail {
   SyncedNote note_;
   const Incarnation incarnation_;
 
+  std::uint32_t format_ = kFormatVersionMin;
   std::shared_ptr<Segment> segment_;
   std::uint64_t position_ = 0;
   std::uint64_t next_batch_;

@@ -20,8 +20,9 @@ class Scan {
   Status ListSegments();
   Status ReadSegment(std::uint64_t sequence);
   void CheckHeader(const SegmentHeader& header, std::uint64_t sequence, std::uint64_t file_bytes);
-  void WalkBatches();
-  bool WalkRecords(const BatchHeader& batch);
+  Status WalkBatches();
+  /// False: the batch, and what follows it, does not count.
+  Result<bool> WalkRecords(const BatchHeader& batch);
   void JudgeEnd();
   void Damage(std::uint64_t offset, std::string what);
 
@@ -74,7 +75,8 @@ Result<ScanResult> Scan::Run() {
   for (const std::uint64_t sequence : sequences_) {
     if (damaged()) break;
     if (Status status = ReadSegment(sequence); !status.ok()) return status;
-    if (!damaged()) WalkBatches();
+    if (damaged()) break;
+    if (Status status = WalkBatches(); !status.ok()) return status;
   }
   if (!damaged()) JudgeEnd();
   return std::move(result_);
@@ -167,21 +169,24 @@ void Scan::CheckHeader(const SegmentHeader& header, std::uint64_t sequence,
   }
 }
 
-void Scan::WalkBatches() {
+Status Scan::WalkBatches() {
   while (true) {
     const std::string_view bytes = rest();
     const std::optional<BatchHeader> batch = DecodeBatchHeader(bytes, header_, seed_);
-    if (!batch || batch->number != result_.next_batch) return;
-    if (bytes.size() - kBatchHeaderBytes < batch->body_bytes || batch->body_bytes % 8 != 0) return;
+    if (!batch || batch->number != result_.next_batch) return Status::Ok();
+    if (bytes.size() - kBatchHeaderBytes < batch->body_bytes || batch->body_bytes % 8 != 0)
+      return Status::Ok();
     const std::string_view body = bytes.substr(kBatchHeaderBytes, batch->body_bytes);
-    if (Hash64(body, seed_) != batch->body_checksum) return;
-    if (!WalkRecords(*batch)) return;
+    if (Hash64(body, seed_) != batch->body_checksum) return Status::Ok();
+    const Result<bool> counts = WalkRecords(*batch);
+    if (!counts.ok()) return counts.status();
+    if (!*counts) return Status::Ok();
     position_ += kBatchHeaderBytes + batch->body_bytes;
     ++result_.next_batch;
   }
 }
 
-bool Scan::WalkRecords(const BatchHeader& batch) {
+Result<bool> Scan::WalkRecords(const BatchHeader& batch) {
   RecordPlace place{&header_, &batch, position_, position_ + kBatchHeaderBytes,
                     batch.number == result_.segments.front().first_batch};
   const std::uint64_t end = place.offset + batch.body_bytes;
@@ -194,7 +199,11 @@ bool Scan::WalkRecords(const BatchHeader& batch) {
       Damage(place.offset, "there should be a record of batch " + Number(batch.number));
       return false;
     }
-    if (Status status = visitor_.OnRecord(place, *record); !status.ok()) {
+    Status status = CheckKnown(*record);
+    if (status.ok()) status = visitor_.OnRecord(place, *record);
+    if (status.code() == Code::kUnsupported)
+      return Status(status.code(), path_ + ": " + status.message());
+    if (!status.ok()) {
       Damage(place.offset, status.message());
       return false;
     }

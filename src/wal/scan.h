@@ -30,7 +30,8 @@ class ScanVisitor {
   virtual ~ScanVisitor() = default;
   /// A segment whose header is good.
   virtual void OnSegment(const SegmentHeader& header, const std::string& path) = 0;
-  /// A record of a batch that counts. An error makes the log damaged at this place.
+  /// A record of a batch that counts. An error makes the log damaged at this place, but for
+  /// kUnsupported: that ends the scan.
   virtual Status OnRecord(const RecordPlace& place, const Record& record) = 0;
 };
 
@@ -61,7 +62,8 @@ struct ScanResult {
 };
 
 /// Rules: protocols 4. With an incarnation, a log of another one is kWrongCluster. Errors are for
-/// what kept the log from being looked at; damage is a verdict.
+/// what kept the log from being looked at, kUnsupported for what a newer release wrote; damage is a
+/// verdict.
 Result<ScanResult> ScanLog(Directory& directory, std::optional<Incarnation> incarnation,
                            ScanVisitor& visitor);
 

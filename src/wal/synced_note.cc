@@ -3,11 +3,14 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "features/features.h"
 
 namespace ringfort::wal {
 namespace {
 
 constexpr std::string_view kMagic = "RFSYNCED";
+/// A later format has its number at the end.
+constexpr std::string_view kMagicStart = "RFSYNCE";
 constexpr std::size_t kSlotBytes = 56;
 constexpr std::size_t kSlotStride = 4096;
 
@@ -63,15 +66,20 @@ Result<SyncedNote> SyncedNote::Open(Directory& directory, bool writable, Disk& d
   const Result<std::uint64_t> size = file->size_bytes();
   if (!size.ok()) return size.status();
   std::optional<Slot> newest;
+  bool newer = false;
   if (*size == 2 * kSlotStride) {
     for (std::uint64_t i = 0; i < 2; ++i) {
       char bytes[kSlotBytes];
       Status status = file->ReadAt(i * kSlotStride, bytes, sizeof(bytes));
       if (!status.ok()) return status;
+      const char format = bytes[kMagicStart.size()];
+      newer = newer || (std::string_view(bytes, sizeof(bytes)).starts_with(kMagicStart) &&
+                        format >= '2' && format <= '9');
       const std::optional<Slot> slot = DecodeSlot(std::string_view(bytes, sizeof(bytes)));
       if (slot && (!newest || slot->turn > newest->turn)) newest = slot;
     }
   }
+  if (!newest && newer) return features::UnknownFormat(file->path());
   if (!newest) {
     return Status(
         Code::kCorruption,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "features/features.h"
 #include "raft/members.h"
 #include "wal/entry_reader.h"
 #include "wal/recovery.h"
@@ -177,6 +178,15 @@ Status Wal::Sync() {
   return synced.get_future().get();
 }
 
+void Wal::SetFeatureLevel(FeatureLevel level) {
+  if (level < features::kLogSegments3) return;
+  Work work;
+  work.sync = true;
+  work.done = [](const Status&) {};
+  work.format = kFormatVersionMax;
+  Enqueue(std::move(work));
+}
+
 void Wal::Enqueue(Work work) {
   bool was_empty = false;
   {
@@ -302,7 +312,8 @@ Status Wal::Commit(const std::vector<Work>& works, Cuts cuts, storage::LogUpdate
   KeepWritableCuts(&cuts);
   KeepIfUnchanged(cuts, &again);
   bool sync = false;
-  bool records = !cuts.empty() || !again.entries.empty();
+  for (const Work& work : works) tail_.SetFormat(work.format);
+  bool records = !cuts.empty() || !again.entries.empty() || tail_.has_old_format();
   for (const Work& work : works) {
     sync = sync || work.sync;
     records = records || work.body_bytes > 0;

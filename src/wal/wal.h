@@ -75,6 +75,7 @@ class Wal final : public storage::LogStore {
                                         std::size_t bytes_max) override;
   void Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) override;
   Result<std::size_t> Rewrite(ShardId shard) override;
+  void SetFeatureLevel(FeatureLevel level) override;
   /// Spare files are not counted; there are at most three.
   [[nodiscard]] Usage usage() const override;
   [[nodiscard]] Duration stalled_for() const override;
@@ -86,6 +87,8 @@ class Wal final : public storage::LogStore {
     storage::AppendDone done;
     std::uint64_t body_bytes = 0;
     bool sync = false;
+    /// Of the segments that begin from then on; 0: as before.
+    std::uint32_t format = 0;
   };
   /// What the log will hold of a shard once everything that was encoded is written.
   struct Planned {

@@ -68,6 +68,8 @@ void EncodeMap(const ring::ClusterMap& map, proto::ClusterMap* out) {
     EncodePlace(map, ShardId(shard), out->add_shards());
   }
   EncodePlace(map, map.meta_shard(), out->mutable_meta());
+  out->set_feature_level(map.feature_level.value());
+  out->set_feature_release(map.feature_release);
 }
 
 Result<ring::ClusterMap> DecodeMap(const proto::ClusterMap& in) {
@@ -78,6 +80,8 @@ Result<ring::ClusterMap> DecodeMap(const proto::ClusterMap& in) {
   if (!cluster_id.ok()) return cluster_id.status();
   map.cluster_id = *cluster_id;
   map.replicas = in.replicas();
+  map.feature_level = FeatureLevel(in.feature_level());
+  map.feature_release = in.feature_release();
   map.nodes.reserve(static_cast<std::size_t>(in.nodes_size()));
   for (const proto::MapNode& from : in.nodes()) {
     Result<ring::NodeInfo> node = DecodeNode(from);

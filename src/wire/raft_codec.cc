@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "features/features.h"
 #include "raft/members.h"
 #include "wire/id_codec.h"
 
@@ -138,12 +139,15 @@ Result<raft::Body> DecodeAppend(Term message_term, proto::AppendRequest* in) {
     if (from.term() < term.value() || from.term() == 0) return Bad("whose entries' terms fall");
     if (from.term() > message_term.value()) return Bad("with an entry of a term above its own");
     if (from.kind() > static_cast<std::uint32_t>(raft::EntryKind::kMembers)) {
-      return Bad("with an entry of unknown kind " + std::to_string(from.kind()));
+      return features::UnknownFormat("a log entry of kind " + std::to_string(from.kind()) + ",");
     }
     const bool members = from.kind() == static_cast<std::uint32_t>(raft::EntryKind::kMembers);
     if (members) {
-      const std::optional<raft::Members> read = raft::DecodeMembers(from.data());
-      if (!read || read->voters.empty()) return Bad("with members that are not read, or no voter");
+      const Result<raft::Members> read = raft::DecodeMembers(from.data());
+      if (read.status().code() == Code::kUnsupported) return read.status();
+      if (!read.ok() || read->voters.empty()) {
+        return Bad("with members that are not read, or no voter");
+      }
     }
     index = LogIndex(from.index());
     term = Term(from.term());
@@ -220,6 +224,8 @@ void EncodeMembers(const raft::Members& members, proto::Members* out) {
   EncodeList(members.learners, out->mutable_learners());
   out->set_newest_id(members.newest_id.value());
   out->set_index(members.index.value());
+  out->set_format(static_cast<std::uint32_t>(members.format));
+  out->set_epoch(members.epoch);
 }
 
 Result<raft::Members> DecodeMembers(const proto::Members& in) {
@@ -231,6 +237,15 @@ Result<raft::Members> DecodeMembers(const proto::Members& in) {
   if (Status s = CheckOneMemberAnId(members); !s.ok()) return s;
   members.newest_id = ReplicaId(in.newest_id());
   members.index = LogIndex(in.index());
+  if (in.format() > static_cast<std::uint32_t>(raft::MembersFormat::kNumbered)) {
+    return features::UnknownFormat("a list of members, of format " + std::to_string(in.format()) +
+                                   ",");
+  }
+  members.format = static_cast<raft::MembersFormat>(in.format());
+  members.epoch = in.epoch();
+  if (members.epoch != 0 && members.format == raft::MembersFormat::kPlain) {
+    return BadMembers("has an epoch, which its format does not know");
+  }
   return members;
 }
 

@@ -157,7 +157,9 @@ Json NodeSummaryJson(const NodeSummaryView& node) {
           {"disk_room", RoomName(node.disk_room)},
           {"load_ns", node.load.count()},
           {"map_version", node.map_version},
-          {"clock_ahead_ms", node.clock_ahead.count()}};
+          {"clock_ahead_ms", node.clock_ahead.count()},
+          {"release", node.release},
+          {"knows_level", node.knows_level}};
 }
 
 Json MoveJson(const MoveView& move, std::uint32_t shard_count) {

@@ -223,13 +223,24 @@ class Diagnosis {
       if (!report.status) continue;
       nodes_of[report.status->version].push_back(std::to_string(report.node.id));
     }
-    if (nodes_of.size() < 2) return;
+    if (nodes_of.size() < 2) return Levels();
     std::string each;
     for (const auto& [version, nodes] : nodes_of) {
       each += (each.empty() ? "" : "; ") + version + " on node " + SomeOf(nodes);
     }
     Add(Severity::kWarning, "the nodes run different versions", each,
         "finish the upgrade: restart the others with the newest, one at a time");
+  }
+
+  /// All nodes run one release.
+  void Levels() {
+    if (state_ == nullptr || state_->features.next_level == 0) return;
+    const FeatureView& features = state_->features;
+    if (!features.waits_for.empty()) return;  // Those nodes are down, or on their way.
+    Add(Severity::kNote, "the upgrade to release " + features.next_release + " can be finished",
+        "every node knows feature level " + std::to_string(features.next_level) +
+            ", and the cluster is at " + std::to_string(features.level),
+        "ringfortctl upgrade finalize, when no node is to go back any more");
   }
 
   void Members() {

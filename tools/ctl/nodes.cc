@@ -34,15 +34,15 @@ std::string NoteOn(const ClusterStateView& state, const NodeSummaryView& node) {
 }
 
 void PrintNodes(const ClusterStateView& state, std::ostream& out) {
-  TextTable table({">node", "address", "zone", ">weight", "state", "alive", ">replicas",
+  TextTable table({">node", "address", "zone", ">weight", "state", "alive", "release", ">replicas",
                    ">primaries", ">data", ">free", ">load"});
   for (const NodeSummaryView& node : state.nodes) {
-    table.Add({std::to_string(node.node.id), node.node.address, node.node.zone,
-               std::to_string(node.node.weight), StateName(node.node.state),
-               node.alive ? "yes" : "no", NowAndPlanned(node.replicas, node.replicas_planned),
-               NowAndPlanned(node.primaries, node.primaries_planned),
-               cli::BytesText(node.data_bytes), cli::BytesText(node.disk_free_bytes),
-               LoadText(node.load)});
+    table.Add(
+        {std::to_string(node.node.id), node.node.address, node.node.zone,
+         std::to_string(node.node.weight), StateName(node.node.state), node.alive ? "yes" : "no",
+         node.release, NowAndPlanned(node.replicas, node.replicas_planned),
+         NowAndPlanned(node.primaries, node.primaries_planned), cli::BytesText(node.data_bytes),
+         cli::BytesText(node.disk_free_bytes), LoadText(node.load)});
     if (const std::string note = NoteOn(state, node); !note.empty()) table.AddNote(note);
   }
   table.Print(out);
@@ -55,7 +55,9 @@ int RunNodes(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const Result<ClusterStateView> state = client.ClusterState();
   if (!state.ok()) return cli::Fail(terminal.err, "nodes", state.status());
   if (line.Text("format") == "json") {
-    Json json = {{"nodes", Json::array()}, {"paused", state->paused}};
+    Json json = {{"nodes", Json::array()},
+                 {"paused", state->paused},
+                 {"feature_level", state->features.level}};
     for (const NodeSummaryView& node : state->nodes) json["nodes"].push_back(NodeSummaryJson(node));
     terminal.out << Dumped(json);
   } else {

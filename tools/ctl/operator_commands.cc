@@ -14,6 +14,7 @@
 #include "tools/ctl/shard.h"
 #include "tools/ctl/top.h"
 #include "tools/ctl/transfer.h"
+#include "tools/ctl/upgrade.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -110,6 +111,12 @@ std::vector<CtlCommand> MoveCommands() {
                    .default_value = "10s",
                    .help = "for each request, and for the wait"}}},
        RunTransfer},
+      {{.name = "upgrade finalize",
+        .summary = "Raises the cluster's feature level, once every node runs the new release.",
+        .details = "New formats are in use from then on, and no node can go back to an older"
+                   " release. Refused, with the names, while a node does not know the next level.",
+        .flags = {kDryRun}},
+       RunUpgradeFinalize},
   };
 }
 

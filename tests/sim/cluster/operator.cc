@@ -77,6 +77,7 @@ void Operator::LetJoin(SimulatedNode* node) {
   join->set_address(AddressOf(node->id()));
   join->set_weight(1);
   join->set_incarnation(wire::EncodeId(node->incarnation()));
+  join->set_knows_level(node->installed().value());
   Ask(request, [this, node](const proto::MetaReply& reply) {
     if (!reply.has_joined() || !node->waits_to_join()) return;
     // Not from within the node that answers.

@@ -29,13 +29,17 @@ class Operator {
   /// How many of its requests the cluster took.
   [[nodiscard]] std::uint64_t taken() const { return taken_; }
 
- private:
+  /// The node, which has a directory and waits, asks to be taken in.
+  void LetJoin(SimulatedNode* node);
+
   using OnReply = std::function<void(const proto::MetaReply&)>;
+  /// Asks all nodes, one of which leads the meta group, perhaps.
+  void Ask(const proto::MetaRequest& request, OnReply on_reply);
+
+ private:
   void DoSomething();
   void TakeBack();
-  void LetJoin(SimulatedNode* node);
   void Change(proto::ChangeNode::Kind kind, NodeId node, std::uint32_t weight = 0);
-  void Ask(const proto::MetaRequest& request, OnReply on_reply);
 
   Events* const events_;
   std::vector<std::unique_ptr<SimulatedNode>>* const nodes_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "raft/members.h"
 #include "wire/id_codec.h"
 
 namespace ringfort::sim {
@@ -57,8 +58,11 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
                                  std::move(task));
                 },
             .now = [this] { return clock_.Now(); },
-            .watch = [this](const storage::LogUpdate& update,
-                            bool synced) { watch_->OnLog(id_, update, synced); }}),
+            .watch =
+                [this](const storage::LogUpdate& update, bool synced) {
+                  CheckUnderstands(update);
+                  watch_->OnLog(id_, update, synced);
+                }}),
       shards_(random_.Next(), kWhims,
               [this](ShardId shard, storage::Applied before, storage::Applied now) {
                 watch_->OnApplied(id_, shard, before, now);
@@ -101,7 +105,11 @@ void SimulatedNode::Start() {
   events_->trace.Say(events_->now(), id_.value(),
                      [&] { return "starts, boot " + std::to_string(identity.boot()); });
   process_ = std::make_unique<Running>(events_, network_, &clock_, id_, random_.Fork());
-  process_->node = std::make_unique<node::Node>(options_, config_, identity, Doors());
+  knew_ = std::max(knew_, knows_);
+  knows_ = installed_;
+  node::NodeOptions options = options_;
+  options.knows = knows_;
+  process_->node = std::make_unique<node::Node>(options, config_, identity, Doors());
   node::Node* node = process_->node.get();
   network_->Attach({node->self(), &process_->state, node, [node] { return node->has_record(); }});
   node->SetRoom(storage::DiskRoom::kEnough, kDiskBytes);
@@ -129,8 +137,34 @@ node::NodeDoors SimulatedNode::Doors() {
   return doors;
 }
 
+void SimulatedNode::CheckUnderstands(const storage::LogUpdate& update) {
+  if (knows_ >= features::kMembers1) return;
+  const auto newer = [](const raft::Members& members) {
+    return members.format != raft::MembersFormat::kPlain;
+  };
+  bool wrong = update.base && newer(update.base->members);
+  for (const raft::Entry& entry : update.entries) {
+    wrong = wrong || (entry.kind == raft::EntryKind::kMembers &&
+                      newer(raft::DecodeMembers(entry.data.view()).value()));
+  }
+  if (wrong) {
+    complain_("feature levels", Text(id_) + " was given members of a format that it does not know");
+  }
+}
+
+// It went back to an older release after it had reported that it knows the newer level: nobody
+// could know. But no process that never did may be left behind.
+void SimulatedNode::OnTooOld() {
+  if (knew_ < features::kNewest) {
+    complain_("feature levels", Text(id_) + " was left behind, and never said that it knows more");
+  }
+  Install(features::kNewest);
+}
+
 void SimulatedNode::OnFatal(const Status& status) {
-  if (!disk_fails_) {
+  if (status.code() == Code::kUnsupported && knows_ < features::kNewest) {
+    OnTooOld();
+  } else if (!disk_fails_) {
     complain_("nodes that run", Text(id_) + " stopped by itself: " + status.ToString());
   }
   if (!std::exchange(process_->state.alive, false)) return;  // It said so before.

@@ -56,6 +56,11 @@ class SimulatedNode {
   void Freeze(Duration how_long);
   /// Somebody sets what the machine's wall shows, while it runs or between two processes.
   void JumpWall(Duration by);
+  /// The release that starts next knows feature levels up to this one.
+  void Install(FeatureLevel knows) { installed_ = knows; }
+  [[nodiscard]] FeatureLevel installed() const { return installed_; }
+  /// What the process that runs knows.
+  [[nodiscard]] FeatureLevel knows() const { return knows_; }
   /// How long a write and its sync take from now on.
   void SetDisk(Duration least, Duration most) {
     write_least_ = least;
@@ -93,6 +98,10 @@ class SimulatedNode {
   /// An empty directory has drawn its incarnation.
   void DrawIdentity();
   void OnFatal(const Status& status);
+  /// The process is of a release that the cluster has left behind.
+  void OnTooOld();
+  /// Nothing may be stored here that the process does not understand.
+  void CheckUnderstands(const storage::LogUpdate& update);
 
   Events* const events_;
   Network* const network_;
@@ -115,6 +124,10 @@ class SimulatedNode {
   /// The disk was made to fail; the process was asked to stop.
   bool disk_fails_ = false;
   bool leaving_ = false;
+  FeatureLevel installed_ = features::kNewest;
+  /// Of the process that runs, or ran last; and the most that any before it knew.
+  FeatureLevel knows_ = features::kNewest;
+  FeatureLevel knew_ = {};
   Incarnation incarnation_;
   bool joins_ = false;
   bool joined_before_ = false;

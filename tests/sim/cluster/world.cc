@@ -76,6 +76,8 @@ World::World(const WorldOptions& options)
   if (options_.spares > 0) {
     operator_ = std::make_unique<Operator>(&events_, &nodes_, options_.shards, random_.Fork());
   }
+  upgrader_ = std::make_unique<Operator>(&events_, &nodes_, options_.shards, random_.Fork());
+  upgrades_ = std::make_unique<Upgrades>(&events_, &nodes_, upgrader_.get(), random_.Fork());
 }
 
 void World::MakeNodes(std::vector<std::uint32_t>* ends) {
@@ -163,12 +165,16 @@ void World::SafetyPhase() {
   events_.RunUntil(events_.now() + peace);
   faults_->Start();
   if (operator_ != nullptr) operator_->Start();
+  upgrades_->Start();
   events_.RunUntil(events_.now() + options_.safety_phase);
 }
 
 void World::LivenessPhase() {
   faults_->Heal();
   if (operator_ != nullptr) operator_->Stop();
+  upgrades_->Stop();
+  // A rolling restart takes its time.
+  events_.RunUntil(events_.now() + 60s, [this] { return upgrades_->AllUpdated(); });
   // Long enough for the last frozen node and for an election after it.
   events_.RunUntil(events_.now() + 5s);
   for (const auto& client : clients_) client->Stop();
@@ -271,10 +277,14 @@ bool World::ReplicasEqual() const {
 void World::AwaitEqualReplicas() {
   // Moves and repairs that were begun come to their end first.
   for (int i = 0; i < 1200; ++i) {
-    if (Whole() && ReplicasEqual()) return;
+    if (Whole() && ReplicasEqual() && upgrades_->Finished()) return;
     events_.RunUntil(events_.now() + 50ms);
   }
   SayWhere();
+  if (!upgrades_->Finished()) {
+    return Complain("liveness", "the upgrade does not come to its end though all is well:" +
+                                    upgrades_->Describe());
+  }
   Complain("liveness", Whole() ? "the replicas of a shard do not become equal though all is well"
                                : "a shard does not get all of its voters though all is well");
 }

@@ -15,6 +15,7 @@
 #include "tests/sim/cluster/operator.h"
 #include "tests/sim/cluster/simulated_client.h"
 #include "tests/sim/cluster/simulated_node.h"
+#include "tests/sim/cluster/upgrades.h"
 #include "tests/sim/cluster/watch.h"
 
 namespace ringfort::sim {
@@ -93,6 +94,9 @@ class World {
   std::vector<std::unique_ptr<LocalCaller>> local_callers_;
   std::unique_ptr<Faults> faults_;
   std::unique_ptr<Operator> operator_;
+  /// Asks through an operator of its own, whom a run without operators has, too.
+  std::unique_ptr<Operator> upgrader_;
+  std::unique_ptr<Upgrades> upgrades_;
 };
 
 Outcome RunWorld(const WorldOptions& options);

@@ -49,6 +49,7 @@ class MemoryLogStore final : public storage::LogStore {
                                         std::size_t bytes_max) override;
   void Cut(ShardId shard, LogIndex index, Term term, const raft::Members& members) override;
   Result<std::size_t> Rewrite(ShardId shard) override;
+  void SetFeatureLevel(FeatureLevel level) override { level_ = std::max(level_, level); }
   [[nodiscard]] Usage usage() const override;
   [[nodiscard]] Duration stalled_for() const override;
 
@@ -59,6 +60,8 @@ class MemoryLogStore final : public storage::LogStore {
   void FailWrites(Status failure);
   /// A new disk.
   void Wipe();
+  /// The highest that was set on this disk: a release that does not know it refuses the log.
+  [[nodiscard]] FeatureLevel feature_level() const { return level_; }
 
   // For who watches; what was cut away counts as held.
 
@@ -127,6 +130,7 @@ class MemoryLogStore final : public storage::LogStore {
   void Count(const Batch& batch, const raft::Entry& entry);
 
   const Options options_;
+  FeatureLevel level_;
   /// As a running process sees it, and as a crash would leave it.
   Shards seen_;
   Shards synced_;

@@ -126,6 +126,22 @@ TEST(Findings, WithoutTheMetaGroupTheNodesThemselvesTell) {
   EXPECT_TRUE(Finds(findings, Severity::kWarning, "node 2 is down"));
 }
 
+TEST(Findings, AnUpgradeThatCanBeFinished) {
+  Sample sample;
+  sample.state.features = {.level = 0,
+                           .release = "0.1.0",
+                           .next_level = 1,
+                           .next_release = "0.2.0",
+                           .waits_for = "node 3 runs release 0.1.0"};
+  EXPECT_TRUE(sample.Diagnosed().empty()) << "it cannot yet";
+  sample.state.features.waits_for.clear();
+  const std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].severity, Severity::kNote) << "nothing is wrong";
+  EXPECT_EQ(findings[0].what, "the upgrade to release 0.2.0 can be finished");
+  EXPECT_THAT(findings[0].what_to_do, HasSubstr("ringfortctl upgrade finalize"));
+}
+
 TEST(Findings, AShardWithoutAPrimary) {
   Sample sample;
   sample.reports[1].status->replicas[1].serving = false;

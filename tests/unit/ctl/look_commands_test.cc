@@ -25,14 +25,14 @@ TEST_F(LookCommands, NodesListsAllWithWhatTheyShallHold) {
   const Outcome text = Ctl({"nodes"});
   EXPECT_EQ(text.code, 0);
   EXPECT_EQ(text.out,
-            "node  address      zone  weight  state   alive  replicas  primaries    data     free"
-            "   load\n"
-            "   1  10.0.0.1:71  a          1  active  yes           5          3  1.2 GB  50.0 GB"
-            "  1.0 %\n"
-            "   2  10.0.0.2:71  b          1  active  yes      2 -> 5          2  1.2 GB  50.0 GB"
-            "  2.0 %\n"
-            "   3  10.0.0.3:71  c          1  active  no            5          0  1.2 GB  50.0 GB"
-            "  3.0 %\n"
+            "node  address      zone  weight  state   alive  release  replicas  primaries    data"
+            "     free   load\n"
+            "   1  10.0.0.1:71  a          1  active  yes    0.2.0           5          3  1.2 GB"
+            "  50.0 GB  1.0 %\n"
+            "   2  10.0.0.2:71  b          1  active  yes    0.2.0      2 -> 5          2  1.2 GB"
+            "  50.0 GB  2.0 %\n"
+            "   3  10.0.0.3:71  c          1  active  no     0.2.0           5          0  1.2 GB"
+            "  50.0 GB  3.0 %\n"
             "    silent for 1m10s; no other node can take its 5 replicas (ringfortctl node "
             "add)\n");
   const Json json = Json::parse(Ctl({"nodes", "--format=json"}).out);

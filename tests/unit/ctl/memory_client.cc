@@ -228,6 +228,13 @@ Result<PlanView> Client::Rebalance(RebalanceAction action, const CallOptions& /*
   return impl_->cluster.plan;
 }
 
+Result<FeatureView> Client::FinalizeUpgrade(bool dry_run, const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  impl_->cluster.finalized.push_back(dry_run);
+  if (!impl_->cluster.refusal.ok()) return impl_->cluster.refusal;
+  return impl_->cluster.features;
+}
+
 Status Client::TransferPrimary(std::uint32_t shard, std::uint32_t node,
                                const CallOptions& /*options*/) {
   const std::lock_guard lock(impl_->cluster.mutex);

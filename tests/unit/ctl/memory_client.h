@@ -34,6 +34,9 @@ struct MemoryCluster {
   /// What was asked, in this order.
   std::vector<NodeChange> changes;
   std::vector<RebalanceAction> rebalances;
+  /// Whether each was a dry run; and what is answered.
+  std::vector<bool> finalized;
+  FeatureView features;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> transfers;
   /// What a verify makes of a node's replica of a shard, at that index; none: it does not come.
   std::function<std::optional<SumView>(std::uint32_t node, std::uint32_t shard)> sum_of;

@@ -306,5 +306,25 @@ TEST_F(OperatorCommands, NodeAddWaitsUntilTheNodeHasItsShare) {
               HasSubstr("\n\n  ringfortd --join="));
 }
 
+TEST_F(OperatorCommands, UpgradeFinalizeSaysWhatItDid) {
+  cluster_->features.level = 1;
+  cluster_->features.release = "0.2.0";
+  EXPECT_EQ(
+      Ctl({"upgrade", "finalize", "--dry-run"}).out,
+      "would raise the cluster to feature level 1 (release 0.2.0): after that no node can run "
+      "an older release\n");
+  EXPECT_EQ(Ctl({"upgrade", "finalize"}).out,
+            "the cluster is at feature level 1 (release 0.2.0) now\n");
+  EXPECT_EQ(cluster_->finalized, (std::vector<bool>{true, false}));
+  State().features = cluster_->features;
+  EXPECT_EQ(Ctl({"upgrade", "finalize"}).out,
+            "the cluster is at feature level 1 (release 0.2.0), the newest that its primary "
+            "knows\n");
+  cluster_->refusal = Status(Code::kConditionFailed, "node 2 runs release 0.1.0 (update it)");
+  const Outcome refused = Ctl({"upgrade", "finalize"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("node 2 runs release 0.1.0"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ringfort::ctl

@@ -62,6 +62,8 @@ inline ClusterStateView SampleState() {
     summary.disk_free_bytes = 50'000'000'000;
     summary.load = std::chrono::milliseconds(10 * node.id);
     summary.map_version = 5;
+    summary.release = "0.2.0";
+    summary.knows_level = 1;
   }
   for (std::uint32_t shard = 0; shard <= 4; ++shard) {
     ShardSummaryView& summary = state.shards.emplace_back();

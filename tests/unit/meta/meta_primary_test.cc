@@ -54,7 +54,8 @@ class MetaPrimaryTest : public testing::Test {
             .on_map = [this](const ring::ClusterMap& map) { maps_.push_back(map); },
             .record = [this]() -> const proto::CreationRecord& { return record_; },
             .first_map = [this] { return first_map_; },
-            .log_line = [](const std::string& /*line*/) {}});
+            .log_line = [](const std::string& /*line*/) {},
+            .on_unknown = [](const Status& /*status*/) {}});
   }
 
   // The shard.

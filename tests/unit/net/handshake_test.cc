@@ -49,6 +49,39 @@ TEST(HandshakeTest, ANodeWithoutAClusterIdYetFits) {
           .ok());
 }
 
+// Design 9: a node that does not know the cluster's level is told which release it needs.
+TEST(HandshakeTest, WhoDoesNotKnowTheClustersLevelIsRefused) {
+  LocalIdentity raised = NodeOne();
+  raised.self.knows = FeatureLevel(1);
+  raised.cluster_level = FeatureLevel(1);
+  raised.cluster_release = "0.2.0";
+  LocalIdentity newer = NodeTwo();
+  newer.self.knows = FeatureLevel(1);
+  EXPECT_TRUE(
+      CheckHello(MakePeerHello(newer, NodeId(1), env::Lane::kBulk, env::DialNumber(1)), raised)
+          .ok());
+  EXPECT_EQ(
+      DecodePeerHello(MakePeerHello(newer, NodeId(1), env::Lane::kBulk, env::DialNumber(1)))->peer,
+      newer.self);
+  // 0.1.0 says nothing of levels.
+  const LocalIdentity old = NodeTwo();
+  proto::Hello hello = MakePeerHello(old, NodeId(1), env::Lane::kBulk, env::DialNumber(1));
+  hello.clear_release();
+  const Status refused = CheckHello(hello, raised);
+  EXPECT_EQ(refused.code(), Code::kUnsupported);
+  EXPECT_NE(refused.message().find("node 2 runs release 0.1.0"), std::string::npos);
+  EXPECT_NE(refused.message().find("run release '0.2.0' or newer"), std::string::npos);
+  EXPECT_TRUE(CheckHello(hello, NodeOne()).ok()) << "before the level was raised";
+  // The other way round: this program is the older one.
+  EXPECT_EQ(CheckHello(MakePeerHello(raised, NodeId(2), env::Lane::kBulk, env::DialNumber(1)), old)
+                .code(),
+            Code::kUnsupported);
+  const auto remote = CheckHelloReply(MakeHelloReply(raised), "local", ClusterId{1, 1}, NodeId(1));
+  ASSERT_TRUE(remote.ok());
+  EXPECT_TRUE(CheckLevels(*remote, newer).ok());
+  EXPECT_EQ(CheckLevels(*remote, old).code(), Code::kUnsupported);
+}
+
 TEST(HandshakeTest, APeerThatIsWrongIsRefused) {
   const proto::Hello good =
       MakePeerHello(NodeTwo(), NodeId(1), env::Lane::kLiveness, env::DialNumber(3));

@@ -143,6 +143,7 @@ class ScriptedLog final : public storage::LogStore {
     rewritten.push_back(shard);
     return rewritten_bytes;
   }
+  void SetFeatureLevel(FeatureLevel level) override { level_now = std::max(level_now, level); }
   [[nodiscard]] Usage usage() const override { return usage_now; }
   [[nodiscard]] Duration stalled_for() const override {
     if (when_asked) when_asked();
@@ -150,6 +151,7 @@ class ScriptedLog final : public storage::LogStore {
   }
 
   Usage usage_now;
+  FeatureLevel level_now;
   std::vector<ShardId> rewritten;
   /// What each Rewrite says to take.
   std::size_t rewritten_bytes = 10;

@@ -127,6 +127,7 @@ TEST_F(LeavingTest, EndsAfterItsTimeoutAlsoWhenALoopHangs) {
                                       {},
                                       {},
                                       {},
+                                      {},
                                       {}});
   Leaving leaving({&loop_, &world_.transport(), &liveness_, {&world_.shards(), &hung}});
   leaving.Start(30s, [this] { ++ended_; });

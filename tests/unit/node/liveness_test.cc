@@ -40,6 +40,7 @@ class LivenessTest : public testing::Test {
                            {},
                            {},
                            [](NodeId) { return storage::DiskRoom::kEnough; },
+                           [] { return FeatureLevel(); },
                            {}};
     std::vector<ShardLoop*> loops;
     for (auto& shard_loop : shard_loops_) {

@@ -70,7 +70,7 @@ class LogKeeperTest : public testing::Test {
   ScriptedLog log_;
   ShardLoop shard_loop_{
       ShardLoopOptions(),
-      {NodeId(1), &loop_, {}, &transport_, &log_, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}};
+      {NodeId(1), &loop_, {}, &transport_, &log_, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}};
   std::vector<Status> fatal_;
   LogKeeper keeper_{LogKeeperOptions{1s, 1000}, &loop_, &loop_, &log_,
                     [this](const Status& status) { fatal_.push_back(status); }};

@@ -145,6 +145,7 @@ class LoneLoop {
     doors.take_snapshot_bytes = [](std::size_t) { return Duration(0); };
     doors.send_to_all = [this](const proto::PeerMessage&) { ++questions_; };
     doors.room_of = [](NodeId) { return storage::DiskRoom::kEnough; };
+    doors.feature_level = [] { return FeatureLevel(); };
     doors.on_fatal = [](const Status& status) { RF_CHECK(false) << status.message(); };
     shards_ = std::make_unique<ShardLoop>(ShardLoopOptions(), doors);
     auto data = store_.Open(kName).value();

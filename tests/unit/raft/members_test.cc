@@ -25,11 +25,31 @@ TEST(Members, AreDecodedOnlyWhole) {
   members.index = LogIndex(18);
   std::string bytes;
   AppendMembers(members, &bytes);
-  EXPECT_EQ(DecodeMembers(bytes), members);
-  EXPECT_FALSE(DecodeMembers(bytes + "x").has_value());
+  ASSERT_TRUE(DecodeMembers(bytes).ok());
+  EXPECT_EQ(*DecodeMembers(bytes), members);
+  EXPECT_FALSE(DecodeMembers(bytes + "x").ok());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_FALSE(DecodeMembers(std::string_view(bytes).substr(0, size)).has_value()) << size;
+    EXPECT_EQ(DecodeMembers(std::string_view(bytes).substr(0, size)).status().code(),
+              Code::kCorruption)
+        << size;
   }
+}
+
+TEST(Members, AFormatThatIsNotKnownIsNoDamage) {
+  Members members;
+  members.voters = {{ReplicaId(1), NodeId(2), {3, 4}}};
+  std::string plain;
+  AppendMembers(members, &plain);
+  members.format = MembersFormat::kNumbered;
+  members.epoch = 7;
+  std::string bytes;
+  AppendMembers(members, &bytes);
+  EXPECT_EQ(bytes.size(), plain.size() + 12);
+  ASSERT_TRUE(DecodeMembers(bytes).ok());
+  EXPECT_EQ(*DecodeMembers(bytes), members);
+  EXPECT_EQ(DecodeMembers(bytes.substr(0, bytes.size() - 1)).status().code(), Code::kCorruption);
+  bytes[0] = 2;  // The format's number, of a later release.
+  EXPECT_EQ(DecodeMembers(bytes).status().code(), Code::kUnsupported);
 }
 
 std::vector<ReplicaId> Everybody(const Members& a, const Members& b) {
@@ -160,7 +180,7 @@ TEST(Members, WhatFollowsSharesAVoterWithWhatWasAndNoIdComesTwice) {
       now.index = LogIndex(index);
       std::string bytes;
       AppendMembers(now, &bytes);
-      EXPECT_EQ(DecodeMembers(bytes), now);
+      EXPECT_EQ(*DecodeMembers(bytes), now);
     }
   }
   EXPECT_GT(accepted, 2000U);

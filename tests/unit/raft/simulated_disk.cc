@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t kRecentRecords = 4;
 
 Members MembersOf(const Entry& entry) {
-  std::optional<Members> members = DecodeMembers(entry.data.view());
-  RF_CHECK(members.has_value());
+  Result<Members> members = DecodeMembers(entry.data.view());
+  RF_CHECK(members.ok());
   members->index = entry.index;
   return *std::move(members);
 }

@@ -108,6 +108,8 @@ class LoneReplica final : public Host {
   std::vector<std::string> removed;
   std::vector<std::string> said;
   std::vector<storage::ShardStore::Name> dropped;
+  /// What the cluster has agreed on.
+  FeatureLevel level;
   void SetPromise(NodeId node, MonotonicTime until) { promised_[node] = until; }
 
   // Host
@@ -126,6 +128,7 @@ class LoneReplica final : public Host {
   }
   void OnLeads(ShardId, std::optional<Term> term) override { leads_ = term; }
   void OnFatal(const Status&) override { failed_ = true; }
+  [[nodiscard]] FeatureLevel feature_level() const override { return level; }
   [[nodiscard]] storage::DiskRoom OwnRoom() const override { return RoomOf(own_node_); }
   bool Send(NodeId to, const proto::PeerMessage& message) override {
     told.emplace_back(to, message);

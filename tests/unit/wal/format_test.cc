@@ -27,6 +27,33 @@ TEST(WalFormat, EveryFlippedBitOfASegmentHeaderIsSeen) {
   }
 }
 
+TEST(WalFormat, AnotherFormatIsNoDamage) {
+  for (const std::uint32_t format : {kFormatVersionMin, kFormatVersionMax}) {
+    SegmentHeader header{{1, 2}, 3, 4, 65536};
+    header.format = format;
+    ASSERT_TRUE(DecodeSegmentHeader(EncodeSegmentHeader(header)).ok());
+    EXPECT_EQ(DecodeSegmentHeader(EncodeSegmentHeader(header))->format, format);
+  }
+  for (const std::uint32_t format : {kFormatVersionMin - 1, kFormatVersionMax + 1}) {
+    SegmentHeader header{{1, 2}, 3, 4, 65536};
+    header.format = format;
+    EXPECT_EQ(DecodeSegmentHeader(EncodeSegmentHeader(header)).status().code(), Code::kUnsupported);
+  }
+}
+
+TEST(WalFormat, AWholeRecordOfAnUnknownKindIsNoDamage) {
+  Record record;
+  record.type = static_cast<RecordType>(6);
+  std::string bytes;
+  AppendRecord(record, 77, &bytes);
+  ASSERT_TRUE(DecodeRecord(bytes, 77).has_value());
+  EXPECT_EQ(CheckKnown(*DecodeRecord(bytes, 77)).code(), Code::kUnsupported);
+  record.type = RecordType::kEntry;
+  EXPECT_TRUE(CheckKnown(record).ok());
+  record.kind = static_cast<raft::EntryKind>(3);
+  EXPECT_EQ(CheckKnown(record).code(), Code::kUnsupported);
+}
+
 TEST(WalFormat, RecordsOfAnotherSegmentOrCutShortAreNone) {
   Record record;
   record.type = RecordType::kEntry;

@@ -302,6 +302,58 @@ TEST_F(WalTest, ReadersBesideAWriterThatRecycles) {
   two.join();
 }
 
+std::vector<std::uint32_t> FormatsOf(const std::string& dir) {
+  std::vector<std::uint32_t> formats;
+  for (const auto& [name, bytes] : LoadImage(dir)) {
+    if (!ParseSegmentName(name)) continue;
+    const Result<SegmentHeader> header = DecodeSegmentHeader(bytes);
+    EXPECT_TRUE(header.ok()) << name;
+    if (header.ok()) formats.push_back(header->format);
+  }
+  return formats;
+}
+
+// Until the cluster's level is raised an older release can read the log; from then on it refuses it
+// at once, not only where it meets what it does not know.
+TEST_F(WalTest, TheFeatureLevelDecidesTheFormatOfSegments) {
+  Open();
+  ASSERT_TRUE(Append(1).ok());
+  wal_->SetFeatureLevel(FeatureLevel(0));
+  ASSERT_TRUE(Append(2).ok());
+  EXPECT_EQ(FormatsOf(dir_), (std::vector<std::uint32_t>{2}));
+  wal_->SetFeatureLevel(FeatureLevel(1));
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_EQ(FormatsOf(dir_), (std::vector<std::uint32_t>{2, 3})) << "without any entry";
+  Open();
+  ASSERT_TRUE(Append(3).ok());
+  wal_->SetFeatureLevel(FeatureLevel(1));
+  ASSERT_TRUE(wal_->Sync().ok());
+  EXPECT_EQ(FormatsOf(dir_), (std::vector<std::uint32_t>{2, 3})) << "and only once";
+  for (std::uint64_t i = 4; i < 30; ++i) ASSERT_TRUE(Append(i, 9000).ok());
+  const std::vector<std::uint32_t> formats = FormatsOf(dir_);
+  EXPECT_GT(formats.size(), 3U);
+  EXPECT_EQ(std::count(formats.begin() + 1, formats.end(), 3),
+            static_cast<std::ptrdiff_t>(formats.size() - 1));
+  EXPECT_EQ(wal_->Read(kShard, LogIndex(1), LogIndex(29), 1 << 20)->size(), 29U);
+}
+
+// What a newer release wrote is left as it is, and never set aside.
+TEST_F(WalTest, ALogOfANewerReleaseIsRefusedAndNotCalledDamaged) {
+  Open();
+  ASSERT_TRUE(Append(1).ok());
+  raft::Entry entry{Term(1), LogIndex(2), static_cast<raft::EntryKind>(9), SharedBytes("new")};
+  storage::LogUpdate update;
+  update.shard = kShard;
+  update.entries.push_back(entry);
+  ASSERT_TRUE(AppendAndWait(*wal_, {update}).ok());
+  wal_.reset();
+  const Image before = LoadImage(dir_);
+  const Status error = Wal::Open(SmallLog(dir_, &disk_)).status();
+  EXPECT_EQ(error.code(), Code::kUnsupported) << error.ToString();
+  EXPECT_THAT(error.message(), HasSubstr("kind 9"));
+  EXPECT_EQ(LoadImage(dir_), before);
+}
+
 TEST_F(WalTest, ClosingFinishesWhatWasHandedIn) {
   Open();
   std::atomic<int> done{0};
