@@ -265,8 +265,13 @@ void Raft::RetryReplication(MonotonicTime now) {
     if (progress.fetching) continue;
     const bool overdue =
         progress.asked_at == kNever || now - progress.asked_at >= options_.retry_after;
-    if (progress.state == Progress::State::kSnapshot || progress.next <= log_.base().index) {
-      replicate_wanted_ = replicate_wanted_ || (overdue && progress.MayOrderSnapshot(now));
+    // Its entries are cut, and it is not told yet: what it was asked for before was another
+    // snapshot.
+    const bool lacks_entries =
+        progress.state != Progress::State::kSnapshot && progress.next <= log_.base().index;
+    if (progress.state == Progress::State::kSnapshot || lacks_entries) {
+      const bool may_order = lacks_entries || progress.MayOrderSnapshot(now);
+      replicate_wanted_ = replicate_wanted_ || (overdue && may_order);
       continue;
     }
     if (progress.state == Progress::State::kProbe) {
