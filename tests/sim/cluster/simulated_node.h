@@ -126,8 +126,8 @@ class SimulatedNode {
   bool leaving_ = false;
   FeatureLevel installed_ = features::kNewest;
   /// Of the process that runs, or ran last; and the most that any before it knew.
-  FeatureLevel knows_ = features::kNewest;
-  FeatureLevel knew_ = {};
+  FeatureLevel knows_;
+  FeatureLevel knew_;
   Incarnation incarnation_;
   bool joins_ = false;
   bool joined_before_ = false;
