@@ -19,7 +19,9 @@ constexpr Duration kVoteRound = std::chrono::milliseconds(100);
 
 Duration Raft::ElectionPause() {
   const auto half = static_cast<std::uint64_t>(options_.election_timeout.count() / 2);
-  return options_.election_timeout + Duration(random_.Below(half));
+  const Duration pause = options_.election_timeout + Duration(random_.Below(half));
+  // Whoever is whole goes first; where only this log is long enough, it leads until another is.
+  return damaged_ ? pause + options_.election_timeout / 2 : pause;
 }
 
 Duration Raft::RankPause(Duration step) {
@@ -28,6 +30,7 @@ Duration Raft::RankPause(Duration step) {
     if (voter.id == self_) break;
     if (voter.id != primary_) ++rank;
   }
+  if (damaged_) rank += static_cast<std::int64_t>(members().voters.size());
   return step * rank + Duration(random_.Below(static_cast<std::uint64_t>(step.count() / 4)));
 }
 

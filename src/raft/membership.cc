@@ -77,10 +77,15 @@ void Raft::StartChange(MonotonicTime now, const MembersChange& change) {
   AppendMembersEntry(now, *std::move(next));
 }
 
+// One voter at a time: the next is replaced only when the successor of the last is a voter, and so
+// has caught up.
 std::optional<MembersChange> Raft::NextRepair() const {
+  const bool successor_learns = std::ranges::any_of(
+      members().learners, [](const Member& learner) { return learner.promote; });
   for (const auto& [id, progress] : progress_) {
     const bool set_aside = progress.state == Progress::State::kSetAside;
     if (!progress.absent_as && !set_aside) continue;
+    if (successor_learns && IsVoter(members(), id)) continue;
     MembersChange change = Replace(members(), id, progress.absent_as.value_or(IncarnationOf(id)));
     if (change.voters.empty()) continue;
     const Result<Members> next = PlanChange(members(), change);
@@ -152,7 +157,7 @@ bool Raft::IsSilent() const {
     return !progress.connected ||
            (progress.state == Progress::State::kReplicate && progress.counted &&
             progress.match == last && progress.commit_known == commit_ && !progress.absent_as &&
-            progress.confirm_round == 0);
+            !progress.wants_snapshot && progress.confirm_round == 0);
   });
 }
 

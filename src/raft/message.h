@@ -69,6 +69,11 @@ struct AppendReply {
   /// Refused: it has committed an entry that the primary has another one for, and cannot go back
   /// (relaxed durability may forget what a majority had written; protocols 4).
   bool diverged = false;
+  /// Its log is whole, its data are not: it votes and acknowledges, and does not lead for long
+  /// (protocols 6).
+  bool damaged = false;
+  /// Damaged, and ready to take a snapshot in place of its data.
+  bool wants_snapshot = false;
 
   bool operator==(const AppendReply&) const = default;
 };

@@ -56,8 +56,13 @@ struct Progress {
   std::deque<Flight> flights;
   std::size_t flight_bytes = 0;
 
-  /// kSnapshot: the driver was asked for one. The log after `snapshot_index`, once one is being
-  /// taken, is kept for it.
+  /// As it said last: its data cannot be read, its log is whole; and it is ready to take a snapshot
+  /// in place of them, in any state.
+  bool damaged = false;
+  bool wants_snapshot = false;
+
+  /// The driver was asked for a snapshot. kSnapshot: the log after `snapshot_index`, once one is
+  /// being taken, is kept for it. (Who wants one in place of its data has the log itself.)
   bool snapshot_asked = false;
   std::optional<LogIndex> snapshot_index;
   /// Once it has the snapshot: what was written meanwhile is kept for it too, up to here and not
@@ -91,6 +96,10 @@ struct Progress {
   /// The newest ReadIndex round that it confirmed.
   std::uint64_t read_round = 0;
 
+  /// A snapshot is of use to it.
+  [[nodiscard]] bool TakesSnapshot() const {
+    return state == State::kSnapshot || (state != State::kSetAside && wants_snapshot);
+  }
   [[nodiscard]] bool MayOrderSnapshot(MonotonicTime now) const {
     if (snapshot_asked) return false;
     return snapshot_failed_at == kNever || now - snapshot_failed_at >= snapshot_pause;
@@ -118,6 +127,12 @@ struct Progress {
   void SetAside() {
     state = State::kSetAside;
     counted = false;
+  }
+  /// What it says of its data.
+  void NoteData(bool is_damaged, bool wants) {
+    damaged = is_damaged;
+    if (wants_snapshot && !wants && state != State::kSnapshot) snapshot_asked = false;
+    wants_snapshot = wants;
   }
   void BecomeSnapshot(bool makes_it) {
     state = State::kSnapshot;

@@ -127,11 +127,18 @@ class Raft {
   void OnSnapshotFailed(MonotonicTime now, ReplicaId follower);
   /// A part of a snapshot arrived from the primary of `term`: whether it is to be heeded.
   bool OnSnapshotOffered(MonotonicTime now, ReplicaId from, Term term);
-  /// Whether a snapshot that ends so holds anything that is not here. Not on a primary.
+  /// Whether a snapshot that ends so holds anything that is not here. Not on a primary. Damaged:
+  /// also one that ends inside the log, for its data.
   [[nodiscard]] bool WantsSnapshot(LogIndex index, Term term) const;
-  /// The state machine is now that of a snapshot, which WantsSnapshot: the log begins anew at
-  /// `base`.
-  void OnSnapshotInstalled(const LogBase& base);
+  /// The state machine is now that of a snapshot, which WantsSnapshot. Where the log has no such
+  /// entry, it begins anew at `base`. Where it has (`base` then says of it what the log does),
+  /// entries and commit stay, and those above are applied again: `kept` is all of them, to be
+  /// stored with the base.
+  void OnSnapshotInstalled(const LogBase& base, std::vector<Entry> kept = {});
+  /// Whether the state machine's data are damaged, and a snapshot would be taken in place of them
+  /// now. Told again, it is said to the primary again, should that have missed it. Damaged ends by
+  /// OnSnapshotInstalled.
+  void OnDamaged(bool wants_snapshot);
   /// The member's node, being `incarnation`, says that it has no such replica: none, or one with a
   /// lower id, which the member is to replace. It gets another, as a learner.
   void OnAbsent(ReplicaId member, Incarnation incarnation);
@@ -191,6 +198,7 @@ class Raft {
   /// Entries up to here are committed and synced here: the state machine may have them.
   [[nodiscard]] LogIndex applicable() const { return commit_ < durable_ ? commit_ : durable_; }
   [[nodiscard]] bool unsure() const { return hard_state_.unsure; }
+  [[nodiscard]] bool damaged() const { return damaged_; }
   /// A primary that has committed in its term: it can answer.
   [[nodiscard]] bool serving() const { return role_ == Role::kPrimary && commit_ >= term_start_; }
   /// The term in which this follower follows a primary (protocols 2): term synced, and the primary
@@ -212,8 +220,8 @@ class Raft {
   [[nodiscard]] std::optional<ReplicaId> transferring_to() const {
     return transfer_ ? std::optional(transfer_->target) : std::nullopt;
   }
-  /// The voter to hand the role over to: connected, and with the longest log; none when nobody
-  /// keeps up.
+  /// The voter to hand the role over to: connected, whole, and with the longest log; none when
+  /// nobody keeps up.
   [[nodiscard]] ReplicaId BestSuccessor(
       const std::function<bool(const Member&)>& may_lead = nullptr) const;
   /// Nothing is under way and everybody who can be reached knows so: until something happens, no
@@ -277,6 +285,7 @@ class Raft {
   void OrderSnapshot(MonotonicTime now, ReplicaId follower, Progress& progress);
   void BecomeSureIfCaughtUp(MonotonicTime now);
   void AcceptUpTo(LogIndex match);
+  void TellAgain();
   [[nodiscard]] LogIndex HeldByAll() const;
   void EvictCache();
 
@@ -313,11 +322,14 @@ class Raft {
   ReplicaId primary_;
   /// Never decreases.
   LogIndex commit_;
-  /// Never decreases. <= commit_ and <= durable_.
+  /// Decreases only when a snapshot takes the place of damaged data. <= commit_ and <= durable_.
   LogIndex applied_;
   /// The log is synced here up to this index. Decreases only when a suffix is replaced.
   LogIndex durable_;
   LogIndex everywhere_;
+  /// The state machine's data are damaged; and a snapshot would be taken in place of them.
+  bool damaged_ = false;
+  bool wants_snapshot_ = false;
 
   // Following.
   /// The replica said so to the primary of this term, in a message that was handed out to be sent.

@@ -55,6 +55,7 @@ void Raft::ReplicateTo(MonotonicTime now, ReplicaId follower, Progress& progress
     OrderSnapshot(now, follower, progress);
     return;
   }
+  if (progress.wants_snapshot) OrderSnapshot(now, follower, progress);
   const bool probe = progress.state == Progress::State::kProbe;
   if (probe && progress.probing) return;
   if (probe && progress.unanswered) {
@@ -170,6 +171,7 @@ void Raft::OnAppendReply(MonotonicTime now, const Message& message, const Append
   if (progress == nullptr || progress->state == Progress::State::kSetAside) return;
   progress->unanswered = false;
   progress->absent_as.reset();
+  progress->NoteData(reply.damaged, reply.wants_snapshot);
   replicate_wanted_ = true;
   if (!reply.unsure) {
     progress->ForgetConfirmation();
@@ -265,6 +267,7 @@ void Raft::RetryReplication(MonotonicTime now) {
     if (progress.fetching) continue;
     const bool overdue =
         progress.asked_at == kNever || now - progress.asked_at >= options_.retry_after;
+    if (progress.wants_snapshot && progress.MayOrderSnapshot(now)) replicate_wanted_ = true;
     // Its entries are cut, and it is not told yet: what it was asked for before was another
     // snapshot.
     const bool lacks_entries =
@@ -310,7 +313,13 @@ void Raft::OnSnapshotStarted(ReplicaId follower, LogIndex index) {
 
 void Raft::OnSnapshotSent(MonotonicTime now, ReplicaId follower, LogIndex index) {
   Progress* progress = FindProgress(follower);
-  if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
+  if (progress == nullptr || !progress->TakesSnapshot()) return;
+  if (progress->state != Progress::State::kSnapshot) {
+    progress->NoteData(/*is_damaged=*/false, /*wants=*/false);
+    progress->snapshot_index.reset();
+    progress->snapshot_pause = Duration(0);
+    return;
+  }
   progress->creates = false;
   progress->heard_at = now;
   progress->BecomeProbe();
@@ -324,8 +333,9 @@ void Raft::OnSnapshotSent(MonotonicTime now, ReplicaId follower, LogIndex index)
 
 void Raft::OnSnapshotFailed(MonotonicTime now, ReplicaId follower) {
   Progress* progress = FindProgress(follower);
-  if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
-  progress->BecomeSnapshot(progress->creates);
+  if (progress == nullptr || !progress->TakesSnapshot()) return;
+  if (progress->state == Progress::State::kSnapshot) progress->BecomeSnapshot(progress->creates);
+  progress->snapshot_asked = false;
   progress->snapshot_failed_at = now;
   progress->snapshot_pause =
       std::clamp(2 * progress->snapshot_pause, options_.retry_after, kSnapshotPauseMax);
@@ -361,12 +371,40 @@ bool Raft::OnSnapshotOffered(MonotonicTime now, ReplicaId from, Term term) {
 }
 
 bool Raft::WantsSnapshot(LogIndex index, Term term) const {
-  return index > commit_ && log_.TermAt(index) != std::optional<Term>(term);
+  if (log_.TermAt(index) == std::optional<Term>(term)) return damaged_;
+  return index > commit_;
 }
 
-void Raft::OnSnapshotInstalled(const LogBase& base) {
+void Raft::OnDamaged(bool wants_snapshot) {
+  damaged_ = true;
+  wants_snapshot_ = wants_snapshot;
+  TellAgain();
+}
+
+// An answer that nobody has asked for, where one was given in this term.
+void Raft::TellAgain() {
+  if (role_ == Role::kFollower && follows() && matched_ > LogIndex()) AcceptUpTo(matched_);
+}
+
+void Raft::OnSnapshotInstalled(const LogBase& base, std::vector<Entry> kept) {
   RF_CHECK(role_ != Role::kPrimary && WantsSnapshot(base.index, base.term))
       << "snapshot at " << base.index << ", committed " << commit_;
+  const bool keeps = log_.TermAt(base.index) == std::optional<Term>(base.term);
+  damaged_ = wants_snapshot_ = false;
+  if (keeps) {
+    RF_CHECK(kept.size() == log_.last_index() - base.index)
+        << "snapshot at " << base.index << " of a log to " << log_.last_index() << " with "
+        << kept.size() << " entries";
+    log_.Cut(base.index);
+    commit_ = std::max(commit_, base.index);
+    durable_ = std::max(durable_, base.index);
+    new_base_ = log_.base();
+    // What was stored goes with the old base, and is stored again with the new one.
+    unstored_ = std::move(kept);
+    applied_ = base.index;
+    TellAgain();
+    return;
+  }
   log_ = Log(base, base.index, {}, {});
   diverged_in_ = Term();
   new_base_ = base;
@@ -381,7 +419,7 @@ void Raft::OnSnapshotInstalled(const LogBase& base) {
 void Raft::EvictCache() {
   const LogIndex stored = std::min(applied_, durable_);
   log_.EvictThrough(role_ == Role::kPrimary ? std::min(stored, HeldByAll()) : stored);
-  // What is applied late is read from the log then.
+  // What is applied late is read from the log then, as is what a repair keeps.
   log_.EvictTo(options_.cache_bytes_max, durable_);
 }
 
@@ -463,6 +501,8 @@ void Raft::Refuse(const AppendRequest& request, bool diverged) {
   refusal.commit = commit_;
   refusal.unsure = unsure();
   refusal.diverged = diverged;
+  refusal.damaged = damaged_;
+  refusal.wants_snapshot = wants_snapshot_;
   SendAfterSync(primary_, refusal);
 }
 
@@ -480,6 +520,8 @@ void Raft::AcceptUpTo(LogIndex match) {
   reply.last_index = log_.last_index();
   reply.commit = commit_;
   reply.unsure = unsure();
+  reply.damaged = damaged_;
+  reply.wants_snapshot = wants_snapshot_;
   SendAfterSync(primary_, reply);
 }
 

@@ -49,6 +49,7 @@ ReplicaId Raft::BestSuccessor(const std::function<bool(const Member&)>& may_lead
     if (found == progress_.end() || (may_lead && !may_lead(voter))) continue;
     const Progress& progress = found->second;
     if (!progress.connected || !progress.counted || progress.absent_as) continue;
+    if (progress.damaged) continue;
     if (progress.state != Progress::State::kReplicate || progress.match <= match) continue;
     best = voter.id;
     match = progress.match;

@@ -103,6 +103,8 @@ void EncodeBody(const raft::AppendReply& body, proto::RaftMessage* out) {
   to->set_commit(body.commit.value());
   to->set_unsure(body.unsure);
   to->set_diverged(body.diverged);
+  to->set_damaged(body.damaged);
+  to->set_wants_snapshot(body.wants_snapshot);
 }
 
 void EncodeBody(const raft::ReadProbe& body, proto::RaftMessage* out) {
@@ -176,6 +178,8 @@ raft::AppendReply DecodeAppendReply(const proto::AppendReply& in) {
   body.commit = LogIndex(in.commit());
   body.unsure = in.unsure();
   body.diverged = in.diverged();
+  body.damaged = in.damaged();
+  body.wants_snapshot = in.wants_snapshot();
   return body;
 }
 

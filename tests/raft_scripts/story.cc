@@ -85,7 +85,8 @@ void Story::Drive(std::uint32_t id, const std::function<void(Raft&)>& what) {
       }
       if (ready.persist_id != 0) node.storing.push_back(std::move(ready));
     }
-    if (raft.applicable() > raft.applied()) raft.OnApplied(raft.applicable());
+    const bool applies = !raft.damaged() && raft.applicable() > raft.applied();
+    if (applies) raft.OnApplied(raft.applicable());
   } while (raft.HasReady());
   if (!quiet_) Show(id);
 }
@@ -103,6 +104,7 @@ void Story::Show(std::uint32_t id) {
   line << ", log " << raft.log().last_index() << "/" << raft.log().last_term() << " synced "
        << raft.durable() << " commit " << raft.commit();
   if (raft.unsure()) line << ", unsure";
+  if (raft.damaged()) line << ", damaged";
   if (const Members& members = raft.members(); members.index > LogIndex()) {
     line << ", members of " << members.index << ":";
     for (const Member& voter : members.voters) line << " " << voter.id;
@@ -374,8 +376,8 @@ void Story::RunForAll(const std::string& verb, std::istringstream& words) {
 
 bool Story::RunForOne(const std::string& verb, std::istringstream& words) {
   static const std::set<std::string> kVerbs = {
-      "tick",    "wake",    "persist", "propose", "connect", "crash",    "gone",   "absent",
-      "restart", "promise", "fetch",   "read",    "cutlog",  "transfer", "change", "silent"};
+      "tick",    "wake",  "persist", "propose", "connect",  "crash",  "gone",   "absent", "restart",
+      "promise", "fetch", "read",    "cutlog",  "transfer", "change", "silent", "damage"};
   if (!kVerbs.contains(verb)) return false;
   const auto id = static_cast<std::uint32_t>(ReadNumber(words, 0));
   if (verb == "tick" || verb == "wake") {
@@ -411,6 +413,10 @@ bool Story::RunForOne(const std::string& verb, std::istringstream& words) {
     Transfer(id, static_cast<std::uint32_t>(ReadNumber(words, 0)));
   } else if (verb == "change") {
     ChangeMembers(id, words);
+  } else if (verb == "damage") {
+    std::string wants;
+    words >> wants;
+    Drive(id, [&](Raft& raft) { raft.OnDamaged(wants == "wants"); });
   } else if (verb == "fetch") {
     AnswerFetches(id, ReadNumber(words, kAll));
   } else if (verb == "read") {

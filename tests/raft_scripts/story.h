@@ -63,6 +63,7 @@ class Story {
   [[nodiscard]] Member ReadMember(std::uint32_t id, const std::string& word) const;
   void Transfer(std::uint32_t id, std::uint32_t to);
   void SendSnapshot(Link link);
+  [[nodiscard]] std::vector<Entry> KeptAbove(std::uint32_t id, const LogBase& base) const;
   void EndSnapshot(Link link, bool installed);
   void CutLog(std::uint32_t id, LogIndex index);
   /// The nodes named; all that are up, if none is.

@@ -72,9 +72,22 @@ void Story::SendSnapshot(Link link) {
       out_ << link.second << " has all of it\n";
     } else {
       out_ << link.second << " installs " << base.index << "/" << base.term << '\n';
-      raft.OnSnapshotInstalled(base);
+      raft.OnSnapshotInstalled(base, KeptAbove(link.second, base));
     }
   });
+}
+
+// What the log has above, where it has the base: from memory, or from the disk.
+std::vector<Entry> Story::KeptAbove(std::uint32_t id, const LogBase& base) const {
+  const Node& node = nodes_.at(id);
+  const Log& log = node.raft->log();
+  std::vector<Entry> kept;
+  if (log.TermAt(base.index) != std::optional<Term>(base.term)) return kept;
+  for (LogIndex index = base.index + 1; index <= log.last_index(); ++index) {
+    const std::vector<Entry> cached = log.Cached(index, index, 0);
+    kept.push_back(cached.empty() ? *node.disk.Find(index) : cached.front());
+  }
+  return kept;
 }
 
 void Story::EndSnapshot(Link link, bool installed) {

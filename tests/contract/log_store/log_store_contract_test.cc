@@ -220,6 +220,31 @@ TEST_P(LogStoreContract, ABaseBeginsTheShardAnew) {
   EXPECT_EQ(shard.last, LogIndex(1002));
 }
 
+// A repair (protocols 6): new data under the log as it is, in one update.
+TEST_P(LogStoreContract, ABaseInsideTheLogMayBringTheEntriesAboveItAgain) {
+  LogUpdate before = Entries(kShard, 3, 1, 8);
+  before.hard_state = raft::HardState{Term(4), ReplicaId(2), false, ReplicaId(1)};
+  before.base = raft::LogBase{LogIndex(), Term(), MakeMembers(3)};
+  before.generation = Generation(1);
+  const raft::HardState hard_state = *before.hard_state;
+  Append(std::move(before));
+  LogUpdate repair = Entries(kShard, 3, 6, 8);
+  repair.base = raft::LogBase{LogIndex(5), Term(3), MakeMembers(3)};
+  repair.generation = Generation(2);
+  repair.hard_state = hard_state;
+  for (int life = 0; life < 2; ++life) {
+    if (life == 1) Append(repair);
+    const RecoveredShard shard = CrashAndRecover(kShard);
+    EXPECT_EQ(shard.generation, Generation(1 + life));
+    EXPECT_EQ(shard.base.index, LogIndex(life == 0 ? 0 : 5));
+    EXPECT_EQ(shard.hard_state, hard_state);
+    EXPECT_EQ(shard.last, LogIndex(8));
+    EXPECT_EQ(ReadIndices(6, 8, kAll).size(), 3U);
+  }
+  Append(Entries(kShard, 4, 9, 9));
+  EXPECT_EQ(CrashAndRecover(kShard).last, LogIndex(9));
+}
+
 TEST_P(LogStoreContract, ABaseMayGoBackward) {
   Append(Entries(kShard, 3, 1, 5));
   LogUpdate anew = Entries(kShard, 1, 3, 4);

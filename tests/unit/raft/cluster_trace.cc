@@ -44,6 +44,7 @@ struct Describe {
     }
     if (reply.unsure) out << ", unsure";
     if (reply.diverged) out << ", diverged";
+    if (reply.damaged) out << (reply.wants_snapshot ? ", damaged, wants a snapshot" : ", damaged");
   }
   void operator()(const ReadProbe& probe) const { out << "read probe " << probe.round; }
   void operator()(const ReadProbeReply& reply) const { out << "read probe reply " << reply.round; }

@@ -102,6 +102,45 @@ TEST_F(TornTest, AWriteThatIsThereInPartMakesTheShardsUnsureUntilTheySaySo) {
   }
 }
 
+// A repair (protocols 6): a crash leaves the old data with the old log, or the new ones with the
+// new.
+TEST_F(TornTest, ABaseIsThereWithAllTheEntriesAboveItOrNotAtAll) {
+  Image before;
+  Image after;
+  {
+    const std::unique_ptr<Wal> wal = Open(false);
+    storage::LogUpdate old = OneEntry(kShard, 1, 1, 700);
+    old.base = raft::LogBase();
+    old.generation = storage::Generation(1);
+    EXPECT_TRUE(AppendAndWait(*wal, {old}).ok());
+    Append(*wal, 2, 4);
+    before = LoadImage(dir_);
+    storage::LogUpdate repair = OneEntry(kShard, 1, 3, 700);
+    repair.entries.push_back(MakeEntry(1, 4, 700));
+    repair.base = raft::LogBase{LogIndex(2), Term(1), {}};
+    repair.generation = storage::Generation(2);
+    EXPECT_TRUE(AppendAndWait(*wal, {repair}).ok());
+    after = LoadImage(dir_);
+  }
+  const std::string segment = LastSegment(before);
+  const std::string& old_bytes = before.at(segment);
+  const std::string& new_bytes = after.at(segment);
+  const auto [first, unused] = std::mismatch(old_bytes.begin(), old_bytes.end(), new_bytes.begin());
+  const auto start = static_cast<std::size_t>(first - old_bytes.begin());
+  for (std::size_t kept = 0; kept < 3000; kept += 8) {
+    SCOPED_TRACE("bytes kept of the torn write: " + std::to_string(kept));
+    Image torn = before;
+    torn[segment].replace(start, kept, new_bytes, start, kept);
+    StoreImage(torn, dir_);
+    const storage::Recovery recovery = Open()->TakeRecovery();
+    const storage::RecoveredShard& shard = recovery.shards.front();
+    const bool is_new = shard.generation == storage::Generation(2);
+    EXPECT_EQ(shard.base.index, LogIndex(is_new ? 2 : 0));
+    EXPECT_EQ(shard.last, LogIndex(4));
+    EXPECT_EQ(is_new, torn[segment] == new_bytes);
+  }
+}
+
 TEST_F(TornTest, AWholeWriteWithAnOlderNoteCounts) {
   const BeforeAndAfter images = Prepare();
   Image older_note = images.after;
