@@ -39,7 +39,7 @@ void BackgroundErrors::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
     // DamageMarks has noted whose they are.
     Record({Code::kIoError,
             "cannot compact data files: " + error->ToString() +
-                " (the node stops; started again, it gives that copy up to the others; check the "
+                " (the node stops; started again, it repairs that copy from its primary; check the "
                 "disk)"});
     return;
   }

@@ -15,13 +15,14 @@ std::string DamageMarks::PathOf(const std::string& family) const {
 // Where the mark cannot be written, the node stops all the same, and will again.
 void DamageMarks::OnCompactionCompleted(rocksdb::DB* /*db*/,
                                         const rocksdb::CompactionJobInfo& info) {
-  if (!info.status.IsCorruption()) return;
+  if (info.status.IsCorruption()) Add(info.cf_name, info.status.ToString());
+}
+
+bool DamageMarks::Add(const std::string& family, const std::string& why) const {
   rocksdb::Env* const env = rocksdb::Env::Default();
-  rocksdb::WriteStringToFile(env, info.status.ToString(), PathOf(info.cf_name),
-                             /*should_sync=*/true)
-      .PermitUncheckedError();
   std::unique_ptr<rocksdb::Directory> dir;
-  if (env->NewDirectory(dir_, &dir).ok()) dir->Fsync().PermitUncheckedError();
+  return rocksdb::WriteStringToFile(env, why, PathOf(family), /*should_sync=*/true).ok() &&
+         env->NewDirectory(dir_, &dir).ok() && dir->Fsync().ok();
 }
 
 Status DamageMarks::Of(const std::string& family) const {

@@ -1,4 +1,4 @@
-// Which column families a compaction could not read.
+// Which column families cannot be read in full.
 #pragma once
 
 #include <string>
@@ -19,6 +19,8 @@ class DamageMarks : public rocksdb::EventListener {
   /// Called by RocksDB.
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
 
+  /// Marks the column family. False: the mark may not last.
+  bool Add(const std::string& family, const std::string& why) const;
   /// Ok, or kCorruption: the column family is marked.
   [[nodiscard]] Status Of(const std::string& family) const;
   /// It was dropped.

@@ -29,7 +29,8 @@ struct Options {
   /// answers kOverloaded. An idle replica takes 2 KiB of it (and 66 KiB beside it), one with a
   /// few writes 10 KiB.
   std::uint64_t write_buffer_bytes = std::uint64_t{256} << 20;
-  /// Data files held open at a time; the rest are opened again when needed.
+  /// Data files held open at a time; the rest are opened again when needed. (A node's follows from
+  /// what its process may open: server/descriptors.h.)
   int open_files_max = 512;
   /// Flushes, compactions and imports together write no faster; 0 is no limit. The pass over its
   /// files that an export or import takes to check them counts too.

@@ -77,26 +77,53 @@ RangePage TakePage(rocksdb::Iterator* iterator, const RangeQuery& query) {
 
 class RocksCursor final : public storage::Cursor {
  public:
-  RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator, std::string name)
-      : iterator_(std::move(iterator)), name_(std::move(name)) {
+  /// Nothing is applied to the family meanwhile.
+  RocksCursor(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family) : name_(family->GetName()) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;                           // What clients read often stays there.
+    options.background_purge_on_iterator_cleanup = true;  // It may end on a loop.
+    iterator_.reset(db->NewIterator(options, family));
+    again_.reset(db->NewIterator(options, family));
     iterator_->SeekToFirst();
   }
 
   Result<bool> Next(std::size_t bytes_max, const Visit& visit) override {
-    for (std::size_t bytes = 0; iterator_->Valid() && bytes < bytes_max; iterator_->Next()) {
-      const rocksdb::Slice key = iterator_->key();
-      const rocksdb::Slice value = iterator_->value();
-      visit({key.data(), key.size()}, {value.data(), value.size()});
-      bytes += key.size() + value.size();
-    }
+    std::size_t bytes = 0;
+    do {
+      for (; iterator_->Valid() && bytes < bytes_max; iterator_->Next()) {
+        const rocksdb::Slice key = iterator_->key();
+        const rocksdb::Slice value = iterator_->value();
+        visit({key.data(), key.size()}, {value.data(), value.size()});
+        bytes += key.size() + value.size();
+        last_.assign(key.data(), key.size());
+      }
+    } while (!iterator_->Valid() && iterator_->status().IsCorruption() && ReadAgain());
     if (iterator_->Valid()) return true;
     if (!iterator_->status().ok()) return ReadStatus(iterator_->status(), "read all of " + name_);
     return false;
   }
 
  private:
-  const std::unique_ptr<rocksdb::Iterator> iterator_;
+  /// Damage is believed of a read that fails twice: goes on behind the last entry that was read.
+  /// False: that was tried before.
+  bool ReadAgain() {
+    if (again_ == nullptr) return false;
+    iterator_ = std::move(again_);
+    if (last_.empty()) {
+      iterator_->SeekToFirst();
+    } else {
+      iterator_->Seek(last_);
+      if (iterator_->Valid() && iterator_->key() == last_) iterator_->Next();
+    }
+    return true;
+  }
+
   const std::string name_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+  /// Of the same moment, for a second try. (A snapshot of RocksDB's would do, too; but where one
+  /// ends, it compacts what nobody else asked for, damaged tables among it.)
+  std::unique_ptr<rocksdb::Iterator> again_;
+  std::string last_;
 };
 
 }  // namespace
@@ -158,12 +185,7 @@ Result<RangePage> RocksShard::Range(const RangeQuery& query, ReadDepth depth) co
 }
 
 std::unique_ptr<storage::Cursor> RocksShard::OpenCursor() const {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;                           // What clients read often stays there.
-  options.background_purge_on_iterator_cleanup = true;  // It may end on a loop.
-  return std::make_unique<RocksCursor>(
-      std::unique_ptr<rocksdb::Iterator>(place_.db->NewIterator(options, place_.family)),
-      place_.family->GetName());
+  return std::make_unique<RocksCursor>(place_.db, place_.family);
 }
 
 Status RocksShard::MakeRoom(bool may_wait) {

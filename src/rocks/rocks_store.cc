@@ -298,12 +298,32 @@ Status RocksStore::Drop(Name name) {
   return {};
 }
 
+Status RocksStore::MarkDamaged(Name name, const Status& damage) {
+  const std::lock_guard lock(mutex_);
+  const auto found = families_.find(name);
+  if (found == families_.end()) {
+    return {Code::kNotFound,
+            "there is no " + FamilyName(name) + " in " + options_.dir + " (nothing to mark)"};
+  }
+  // The files are to stay as they are: a compaction would meet the damage, and stop the node.
+  const rocksdb::Status kept =
+      db_->SetOptions(found->second.handle, {{"disable_auto_compactions", "true"}});
+  if (marks_->Add(FamilyName(name), damage.message()) && kept.ok()) return {};
+  return {Code::kIoError, "cannot mark " + FamilyName(name) + " as damaged in " + options_.dir +
+                              " (check the disk)"};
+}
+
 Result<std::shared_ptr<storage::Snapshot>> RocksStore::Export(Name name) {
   if (Status ours = health(); !ours.ok()) return ours;
   const Result<std::shared_ptr<RocksShard>> shard = OpenShard(name);
   if (!shard.ok()) return shard.status();
-  return RocksSnapshot::Make(db_.get(), (*shard)->family(), temporary_.Next(),
-                             budgets_.db.rate_limiter.get());
+  const auto make = [&] {
+    return RocksSnapshot::Make(db_.get(), (*shard)->family(), temporary_.Next(),
+                               budgets_.db.rate_limiter.get());
+  };
+  auto made = make();
+  // Damage is believed of a read that fails twice.
+  return made.status().code() == Code::kCorruption ? make() : std::move(made);
 }
 
 Result<std::unique_ptr<storage::Import>> RocksStore::BeginImport(

@@ -44,6 +44,7 @@ class RocksStore : public storage::ShardStore {
   /// Whoever opens the same name while it is open gets the same object.
   Result<std::shared_ptr<storage::ShardData>> Open(Name name) override;
   Status Drop(Name name) override;
+  Status MarkDamaged(Name name, const Status& damage) override;
   Result<std::shared_ptr<storage::Snapshot>> Export(Name name) override;
   Result<std::unique_ptr<storage::Import>> BeginImport(
       Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) override;

@@ -103,8 +103,8 @@ class ShardData {
   /// Writes everything applied so far to files and waits for it. Not on a loop.
   virtual Status Flush() = 0;
 
-  /// Ok, or kCorruption: an earlier process could not read all of it. What is read now may be whole
-  /// all the same.
+  /// Ok, or kCorruption: an earlier process could not read all of it (ShardStore::MarkDamaged).
+  /// What is read now may be whole all the same.
   [[nodiscard]] virtual Status damage() const { return {}; }
 
   /// Roughly how many bytes the data takes on disk and in memory.
@@ -180,6 +180,11 @@ class ShardStore {
   virtual Result<std::shared_ptr<ShardData>> Open(Name name) = 0;
   /// Forgets a map and its files. Nobody may hold it open. Not on a loop.
   virtual Status Drop(Name name) = 0;
+  /// The map cannot be read in full, `damage` (a kCorruption) says why: from now on its files are
+  /// left as they are, not merged with each other, and processes to come are told by
+  /// ShardData::damage, until it is dropped. kNotFound when there is none; kIoError when no mark
+  /// could be made that lasts. Not on a loop.
+  virtual Status MarkDamaged(Name name, const Status& damage) = 0;
 
   /// Makes a snapshot of a map while it is read and applied to, which counts as open meanwhile, and
   /// flushes the map for it. kNotFound when there is none; kCorruption when its files are damaged:

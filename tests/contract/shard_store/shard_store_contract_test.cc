@@ -251,6 +251,29 @@ TEST_P(ShardStoreContract, ADroppedMapIsGoneForGood) {
   EXPECT_EQ(data->applied(), Applied{});
 }
 
+TEST_P(ShardStoreContract, AMarkOfDamageIsSeenByTheNextProcessUntilTheMapIsDropped) {
+  const Status damage(Code::kCorruption, "block 7 of it");
+  EXPECT_EQ(store().MarkDamaged(kFirst, damage).code(), Code::kNotFound);
+  auto data = Open(kFirst);
+  ASSERT_TRUE(data->Apply({Put("a", "1")}, At(1), true).ok());
+  ASSERT_TRUE(data->Flush().ok());
+  ASSERT_TRUE(store().MarkDamaged(kFirst, damage).ok());
+  ASSERT_TRUE(data->Apply({Put("b", "2")}, At(2), true).ok()) << "it is read and applied to";
+  for (int life = 0; life < 2; ++life) {
+    data.reset();
+    Crash();
+    data = store().Open(kFirst).value();
+    EXPECT_EQ(data->damage().code(), Code::kCorruption);
+    EXPECT_NE(data->damage().message().find("block 7 of it"), std::string::npos);
+    EXPECT_EQ(Get(*data, "a"), "1");
+  }
+  data.reset();
+  ASSERT_TRUE(store().Drop(kFirst).ok());
+  Open(kFirst).reset();
+  Crash();
+  EXPECT_TRUE(store().Open(kFirst).value()->damage().ok());
+}
+
 TEST_P(ShardStoreContract, SizeGrowsWithTheData) {
   const auto data = Open(kFirst);
   const std::uint64_t empty = data->size_bytes();

@@ -220,11 +220,33 @@ class MemoryShardData : public storage::ShardData {
     }
   }
 
+  [[nodiscard]] Status damage() const override {
+    const std::lock_guard lock(mutex_);
+    return damage_found_;
+  }
+
+  void MarkDamaged(const Status& damage) {
+    const std::lock_guard lock(mutex_);
+    damage_marked_ = damage;
+  }
+
+  [[nodiscard]] bool is_marked() const {
+    const std::lock_guard lock(mutex_);
+    return !damage_marked_.ok();
+  }
+
+  void Lose() {
+    const std::lock_guard lock(mutex_);
+    unflushed_.clear();
+    now_ = flushed_ = Contents();
+  }
+
   /// Back to what was flushed.
   void Forget() {
     const std::lock_guard lock(mutex_);
     unflushed_.clear();
     now_ = flushed_;
+    damage_found_ = damage_marked_;
   }
 
  private:
@@ -258,6 +280,9 @@ class MemoryShardData : public storage::ShardData {
   Contents now_;
   Contents flushed_;
   Rot rot_;
+  /// What a process marked; and what an earlier one did.
+  Status damage_marked_;
+  Status damage_found_;
   std::vector<Mutation> unflushed_;  // What leads from flushed_ to now_.
 };
 
@@ -322,6 +347,16 @@ Status MemoryShardStore::Drop(Name name) {
   return {};
 }
 
+Status MemoryShardStore::MarkDamaged(Name name, const Status& damage) {
+  const std::lock_guard lock(mutex_);
+  const auto found = data_.find(name);
+  if (found == data_.end()) {
+    return {Code::kNotFound, "there is no such shard and generation (nothing to mark)"};
+  }
+  found->second->MarkDamaged(damage);
+  return {};
+}
+
 Result<std::shared_ptr<storage::Snapshot>> MemoryShardStore::Export(Name name) {
   const std::lock_guard lock(mutex_);
   const auto found = data_.find(name);
@@ -334,6 +369,16 @@ Result<std::shared_ptr<storage::Snapshot>> MemoryShardStore::Export(Name name) {
 void MemoryShardStore::Damage(Name name, std::uint64_t entries_kept) {
   const std::lock_guard lock(mutex_);
   data_.at(name)->Damage(entries_kept);
+}
+
+bool MemoryShardStore::IsMarked(Name name) const {
+  const std::lock_guard lock(mutex_);
+  return data_.at(name)->is_marked();
+}
+
+void MemoryShardStore::Lose(Name name) {
+  const std::lock_guard lock(mutex_);
+  data_.at(name)->Lose();
 }
 
 Result<std::unique_ptr<storage::Import>> MemoryShardStore::BeginImport(

@@ -41,6 +41,7 @@ class MemoryShardStore : public storage::ShardStore {
   Status Create(const std::vector<Name>& names) override;
   Result<std::shared_ptr<storage::ShardData>> Open(Name name) override;
   Status Drop(Name name) override;
+  Status MarkDamaged(Name name, const Status& damage) override;
   Result<std::shared_ptr<storage::Snapshot>> Export(Name name) override;
   Result<std::unique_ptr<storage::Import>> BeginImport(
       Name name, storage::Applied applied, std::vector<storage::SnapshotFile> files) override;
@@ -51,6 +52,11 @@ class MemoryShardStore : public storage::ShardStore {
   /// The disk damages what the map of this name, which exists, had flushed: but for the first
   /// entries, none of the data that clients wrote can be read any more.
   void Damage(Name name, std::uint64_t entries_kept);
+
+  /// Whether MarkDamaged was called for the map of this name, which exists.
+  [[nodiscard]] bool IsMarked(Name name) const;
+  /// The disk goes back to where the map of this name, which exists, was empty. Nobody holds it.
+  void Lose(Name name);
 
   /// What kill -9 or a power cut does: each map goes back to what it had flushed. Nobody holds a
   /// ShardData, Snapshot or Import. The store is then as a new process finds it.
