@@ -66,6 +66,7 @@ void Node::AnswerStatus(bool hot_keys, Reply reply) {
   };
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
+  count("copies_damaged_lately", damage_.FoundLately(doors_.loops.front()->Now()));
   for (const auto& [name, value] : doors_.counters()) count(name, value);
   for (const auto& [name, value] : AcknowledgedAges()) count(name, value);
   AddReplicas(0, hot_keys ? kHotKeyBytesMax : 0, std::move(response), std::move(reply));

@@ -1,9 +1,12 @@
 // From a stored creation record to running replicas.
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "node/node.h"
 #include "raft/quorum.h"
+#include "replica/lost_data.h"
 #include "wire/map_codec.h"
 #include "wire/raft_codec.h"
 
@@ -128,15 +131,29 @@ bool Node::IsRecovered(ShardId shard) const {
 }
 
 // Data that the log does not name are the rest of an import, or of a replica that was destroyed
-// (protocols 5).
+// (protocols 5). Or damaged ones that were repaired: where there are many, they are kept.
 Status Node::DropUnnamed() {
-  for (const storage::ShardStore::Name& name : doors_.shards->List()) {
-    const bool named = std::any_of(recovery_.shards.begin(), recovery_.shards.end(),
-                                   [&](const storage::RecoveredShard& recovered) {
-                                     return recovered.shard == name.shard &&
-                                            recovered.generation == name.generation;
-                                   });
-    if (named) continue;
+  const auto is_damaged = [this](const storage::ShardStore::Name& name) {
+    const auto data = doors_.shards->Open(name);
+    return !data.ok() || !(*data)->damage().ok();
+  };
+  const std::vector<storage::ShardStore::Name> all = doors_.shards->List();
+  std::vector<storage::ShardStore::Name> unnamed;
+  std::ranges::copy_if(all, std::back_inserter(unnamed), [this](const auto& name) {
+    return std::ranges::none_of(recovery_.shards, [&](const storage::RecoveredShard& recovered) {
+      return recovered.shard == name.shard && recovered.generation == name.generation;
+    });
+  });
+  const auto repaired = std::ranges::partition(unnamed, std::not_fn(is_damaged));
+  const auto damaged = repaired.empty() ? 0 : std::ranges::count_if(all, is_damaged);
+  if (DamageWatch::AreMany(static_cast<std::size_t>(damaged), recovery_.shards.size())) {
+    doors_.log_line("the data of " + std::to_string(damaged) +
+                    " copies are or were damaged: the disk is bad, or there is a fault in "
+                    "Ringfort; what was repaired is kept too (look into it; without the files "
+                    "damaged-* in the data directory, the next start deletes what was repaired)");
+    unnamed.erase(repaired.begin(), repaired.end());
+  }
+  for (const storage::ShardStore::Name& name : unnamed) {
     if (Status status = doors_.shards->Drop(name); !status.ok()) return status;
   }
   return Status::Ok();
@@ -158,9 +175,9 @@ Status Node::LoadAll() {
       loaded_.push_back(*std::move(replica));
       continue;
     }
-    if (replica.status().code() == Code::kUnsupported) return replica.status();
-    // One damaged copy does not take the others down: its primary hears that there is none, and
-    // makes another.
+    if (replica.status().code() != Code::kCorruption) return replica.status();
+    // One log that lost something does not take the others down: its primary hears that there is
+    // no such replica, and makes another.
     ++set_aside_;
     buried_[shard.shard] = shard.hard_state.self;
     doors_.log_line("shard " + std::to_string(shard.shard.value()) +
@@ -169,33 +186,56 @@ Status Node::LoadAll() {
   return Status::Ok();
 }
 
-// On the pool.
+// On the pool. kCorruption: its log lost something. Data that did are repaired in place.
 Result<std::shared_ptr<replica::Replica>> Node::Load(const storage::RecoveredShard& recovered,
                                                      Random random) {
   const ShardId shard = recovered.shard;
   auto data = doors_.shards->Open({shard, recovered.generation});
-  if (!data.ok()) return data.status();
+  if (!data.ok()) return LoadWithoutData(recovered, random, data.status());
   const storage::Applied applied = (*data)->applied();
-  if (applied.index < recovered.base.index || applied.index > recovered.last) {
+  const std::string misfit = "its data end at index " + std::to_string(applied.index.value()) +
+                             ", its log has " + std::to_string(recovered.base.index.value()) +
+                             " to " + std::to_string(recovered.last.value());
+  if (applied.index > recovered.last) {
     return Status(Code::kCorruption,
-                  "its data end at index " + std::to_string(applied.index.value()) +
-                      ", its log has " + std::to_string(recovered.base.index.value()) + " to " +
-                      std::to_string(recovered.last.value()) +
-                      ": one of the two lost something (it is rebuilt from its peers)");
+                  misfit + ": the log lost something (it is rebuilt from its peers)");
+  }
+  if (applied.index < recovered.base.index) {
+    return LoadWithoutData(recovered, random,
+                           Status(Code::kCorruption, misfit + ": the data lost something"));
   }
   auto machine = replica::StateMachine::Load(*data);
-  if (!machine.ok()) return machine.status();
+  // Damage is believed of a read that fails twice.
+  if (machine.status().code() == Code::kCorruption) machine = replica::StateMachine::Load(*data);
+  if (!machine.ok()) return LoadWithoutData(recovered, random, machine.status());
+  return Make(recovered, random, *data, *std::move(machine));
+}
+
+Result<std::shared_ptr<replica::Replica>> Node::LoadWithoutData(
+    const storage::RecoveredShard& recovered, Random random, const Status& why) {
+  if (why.code() != Code::kCorruption && why.code() != Code::kNotFound) return why;
+  const std::string name = "shard " + std::to_string(recovered.shard.value());
+  auto lost = std::make_shared<replica::LostData>(
+      Status(Code::kCorruption, name + ": " + why.message()),
+      storage::Applied{recovered.base.index, recovered.base.term});
+  return Make(recovered, random, std::move(lost), nullptr);
+}
+
+std::shared_ptr<replica::Replica> Node::Make(const storage::RecoveredShard& recovered,
+                                             Random random,
+                                             std::shared_ptr<storage::ShardData> data,
+                                             std::unique_ptr<replica::StateMachine> machine) {
   raft::Restored restored;
   restored.hard_state = recovered.hard_state;
   restored.base = recovered.base;
   restored.last = recovered.last;
   restored.terms = recovered.terms;
   restored.members_entries = recovered.members_entries;
-  restored.applied = applied.index;
-  return std::make_shared<replica::Replica>(options_.replica, shard, recovered.hard_state.self,
-                                            recovered.generation, std::move(restored), *data,
-                                            *std::move(machine), doors_.log, doors_.shards,
-                                            cells_[shard.value()].get(), &LoopOf(shard), random);
+  restored.applied = data->applied().index;
+  return std::make_shared<replica::Replica>(
+      options_.replica, recovered.shard, recovered.hard_state.self, recovered.generation,
+      std::move(restored), std::move(data), std::move(machine), doors_.log, doors_.shards,
+      cells_[recovered.shard.value()].get(), &LoopOf(recovered.shard), random);
 }
 
 void Node::Run() {

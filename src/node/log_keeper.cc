@@ -73,6 +73,16 @@ Status LogKeeper::FlushAndCut(const Shards& shards) {
       }
     }
     auto flushed = kept.data->flushed_applied();
+    // Damage is believed of a read that fails twice.
+    if (flushed.status().code() == Code::kCorruption) flushed = kept.data->flushed_applied();
+    if (flushed.status().code() == Code::kCorruption) {
+      kept.loop->loop()->Post([loop = kept.loop, shard = kept.shard, data = kept.data.get(),
+                               status = flushed.status()] {
+        replica::Replica* replica = loop->Find(shard);
+        if (replica != nullptr && replica->data().get() == data) replica->OnDamaged(status);
+      });
+      continue;
+    }
     if (!flushed.ok()) return flushed.status();
     kept.loop->loop()->Post([loop = kept.loop, shard = kept.shard, data = kept.data.get(),
                              index = flushed->index, pressed] {

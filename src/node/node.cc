@@ -81,7 +81,12 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
               return node == self_.node ? room_.load() : liveness_->RoomOf(node);
             },
             [this] { return feature_level_.load(); },
-            doors_.on_fatal}));
+            doors_.on_fatal,
+            [this](ShardId shard) { damage_.Note(shard, doors_.loops.front()->Now()); },
+            [this] { return damage_.TakeTurn(); },
+            [this](storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers) {
+              doors_.loops.front()->Post([this, name, readers] { DropRepaired(name, readers); });
+            }}));
   }
 }
 
@@ -329,12 +334,11 @@ void Node::OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& mes
   const ReplicaId orphan(asks ? message.orphan_question().replica()
                               : message.orphan_answer().replica());
   ShardLoop& loop = LoopOf(shard);
-  const bool damaged = asks && message.orphan_question().damaged();
-  loop.loop()->Post([&loop, shard, orphan, asks, damaged, node = from.node] {
+  loop.loop()->Post([&loop, shard, orphan, asks, node = from.node] {
     replica::Replica* replica = loop.Find(shard);
     if (replica == nullptr) return;
     if (asks) {
-      replica->OnOrphanQuestion(node, orphan, damaged, loop.Now());
+      replica->OnOrphanQuestion(node, orphan, loop.Now());
     } else {
       replica->OnOrphanAnswer(orphan);
     }

@@ -20,6 +20,7 @@
 #include "features/features.h"
 #include "meta/meta_primary.h"
 #include "node/creation.h"
+#include "node/damage_watch.h"
 #include "node/leaving.h"
 #include "node/liveness.h"
 #include "node/log_keeper.h"
@@ -183,6 +184,12 @@ class Node final : public env::TransportEvents {
   Result<std::shared_ptr<replica::Replica>> Load(const storage::RecoveredShard& recovered,
                                                  Random random);
   Status DropUnnamed();
+  /// Data that cannot be opened, or do not fit their log: the replica has its log only.
+  Result<std::shared_ptr<replica::Replica>> LoadWithoutData(
+      const storage::RecoveredShard& recovered, Random random, const Status& why);
+  std::shared_ptr<replica::Replica> Make(const storage::RecoveredShard& recovered, Random random,
+                                         std::shared_ptr<storage::ShardData> data,
+                                         std::unique_ptr<replica::StateMachine> machine);
   Status LoadAll();
   /// Whether the log knows a replica of the shard.
   [[nodiscard]] bool IsRecovered(ShardId shard) const;
@@ -199,6 +206,7 @@ class Node final : public env::TransportEvents {
   void OnRemoved(const std::shared_ptr<replica::Replica>& replica, const std::string& why);
   Status Bury(ShardId shard, ReplicaId self);
   void DropLater(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> data);
+  void DropRepaired(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers);
   void DropUnused();
 
   // answers.cc: what needs no shard.
@@ -227,6 +235,7 @@ class Node final : public env::TransportEvents {
   LogKeeper keeper_;
   replica::SnapshotPace snapshot_pace_;
   replica::SnapshotTurns snapshot_turns_;
+  DamageWatch damage_;
   storage::Recovery recovery_;
   bool running_ = false;
   bool stopped_ = false;

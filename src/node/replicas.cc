@@ -117,6 +117,16 @@ void Node::DropLater(storage::ShardStore::Name name, std::weak_ptr<storage::Shar
   unused_.emplace_back(name, std::move(readers));
 }
 
+// Where many copies are damaged, their old data are kept: they may be whole after all, or the last
+// good copies of something. DropUnnamed keeps them over restarts.
+void Node::DropRepaired(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers) {
+  const std::size_t found = damage_.FoundLately(doors_.loops.front()->Now());
+  if (!DamageWatch::AreMany(found, cells_.size())) return DropLater(name, std::move(readers));
+  doors_.log_line("shard " + std::to_string(name.shard.value()) +
+                  ": its old data are kept, since " + std::to_string(found) +
+                  " copies of this node were found damaged in ten minutes");
+}
+
 void Node::DropUnused() {
   if (stopped_) return;
   std::vector<storage::ShardStore::Name> free;
@@ -128,7 +138,9 @@ void Node::DropUnused() {
   if (!free.empty()) {
     doors_.pool->Post([this, free] {
       for (const storage::ShardStore::Name& name : free) {
-        if (Status status = doors_.shards->Drop(name); !status.ok()) doors_.on_fatal(status);
+        const Status status = doors_.shards->Drop(name);
+        // Damaged data may have been gone before.
+        if (!status.ok() && status.code() != Code::kNotFound) doors_.on_fatal(status);
       }
     });
   }

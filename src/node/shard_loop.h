@@ -84,6 +84,13 @@ class ShardLoop final : public replica::Host {
     /// Thread-safe.
     std::function<FeatureLevel()> feature_level;
     std::function<void(const Status&)> on_fatal;
+    /// Thread-safe.
+    std::function<void(ShardId)> on_damaged = nullptr;
+    /// Thread-safe.
+    std::function<std::shared_ptr<const void>()> take_repair_turn = nullptr;
+    /// As drop_data, for what was damaged and is repaired.
+    std::function<void(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>)>
+        drop_repaired = nullptr;
   };
 
   ShardLoop(ShardLoopOptions options, Doors doors);
@@ -144,6 +151,12 @@ class ShardLoop final : public replica::Host {
   void DropData(storage::ShardStore::Name name,
                 std::weak_ptr<storage::ShardData> readers) override {
     doors_.drop_data(name, std::move(readers));
+  }
+  void OnDamaged(const replica::Replica& replica) override { doors_.on_damaged(replica.shard()); }
+  std::shared_ptr<const void> TakeRepairTurn() override { return doors_.take_repair_turn(); }
+  void DropRepaired(storage::ShardStore::Name name,
+                    std::weak_ptr<storage::ShardData> readers) override {
+    doors_.drop_repaired(name, std::move(readers));
   }
   std::shared_ptr<const void> TakeSnapshotTurn(NodeId to) override;
   Duration TakeSnapshotBytes(std::size_t bytes) override {

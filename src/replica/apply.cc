@@ -59,7 +59,7 @@ void Replica::ApplyCommitted() {
   for (int piece = 0; piece < kPiecesPerTurn; ++piece) {
     const LogIndex first = raft_.applied() + 1;
     const LogIndex last = raft_.applicable();
-    if (applying_in_pool_ || first > last) return;
+    if (applying_in_pool_ || apply_blocked_ || first > last) return;
     std::vector<raft::Entry> entries = raft_.log().Cached(first, last, kApplyBytesMax);
     if (entries.empty()) {
       ApplyInPool({}, first, last);
@@ -67,8 +67,9 @@ void Replica::ApplyCommitted() {
     }
     auto applied = machine_->Apply(entries, /*may_wait=*/false);
     if (!applied.ok()) {
-      if (applied.status().code() != Code::kOverloaded) {
-        applying_in_pool_ = true;  // Nothing is applied any more.
+      const Code code = applied.status().code();
+      if (code != Code::kOverloaded && code != Code::kCorruption) {
+        apply_blocked_ = true;
         OnUnapplied(applied.status());
         return;
       }
@@ -101,21 +102,27 @@ void Replica::ApplyInPool(std::vector<raft::Entry> entries, LogIndex first, LogI
           work->entries = *std::move(read);
         }
         work->applied = machine_->Apply(work->entries, /*may_wait=*/true);
+        // Damage is believed of a read from disk that fails twice.
+        if (work->applied.status().code() == Code::kCorruption) {
+          work->applied = machine_->Apply(work->entries, /*may_wait=*/true);
+        }
       },
       [this, self = shared_from_this(), work] {
+        applying_in_pool_ = false;
         if (!work->applied.ok()) {
+          apply_blocked_ = true;
           // The log of one that was destroyed meanwhile is gone, too.
           if (!stopped_) OnUnapplied(work->applied.status());
           return;
         }
-        applying_in_pool_ = false;
         OnAppliedEntries(*work->applied);
         InstallImport();
         host_->Wake(this);
       });
 }
 
-// An error of a write is final. What cannot be read is this replica's own trouble.
+// An error of a write is final. What cannot be read is this replica's own trouble: nothing more is
+// applied until its data are repaired.
 void Replica::OnUnapplied(const Status& status) {
   if (status.code() == Code::kCorruption) return OnDamaged(status);
   host_->OnFatal(status);

@@ -67,14 +67,10 @@ bool Replica::Needs(NodeId node) const {
   });
 }
 
-// A damaged voter may go when the rest of a majority have all that it has, and were heard of a
-// moment ago: who has just lost its directory is no help.
-bool Replica::CanSpare(ReplicaId leaver, MonotonicTime now) const {
-  return raft::QuorumHolds(raft_.members(), [&](ReplicaId id) {
-    if (id == raft_.self()) return true;
-    const raft::Progress* progress = ProgressOf(id);
-    return id != leaver && KeepsUp(progress) && now - progress->heard_at < options_.raft.lease;
-  });
+bool Replica::IsWhole(ReplicaId id) const {
+  if (id == raft_.self()) return damage_.empty();
+  const raft::Progress* progress = ProgressOf(id);
+  return KeepsUp(progress) && !progress->damaged;
 }
 
 // What the meta group's primary wants, and says (protocols 6).
@@ -106,9 +102,8 @@ Result<raft::MembersChange> Replica::ChangeOf(const proto::ShardOrder& order) co
 // What the order follows from may be old: that it takes no healthy voter away is judged here, too.
 Status Replica::CheckHealth(const raft::MembersChange& change) const {
   const auto healthy = [this](const std::vector<raft::Member>& voters) {
-    return std::ranges::count_if(voters, [this](const raft::Member& voter) {
-      return voter.id == raft_.self() || KeepsUp(ProgressOf(voter.id));
-    });
+    return std::ranges::count_if(voters,
+                                 [this](const raft::Member& voter) { return IsWhole(voter.id); });
   };
   const auto wanted =
       std::min(healthy(raft_.members().voters), static_cast<std::ptrdiff_t>(change.voters.size()));
@@ -149,7 +144,7 @@ void Replica::FillReport(proto::LedReport* report, MonotonicTime now) {
     follower->set_node(NodeOf(id).value());
     const bool votes = raft::IsVoter(raft_.members(), id);
     const bool close = raft_.log().last_index() - progress.match <= kLagMax;
-    follower->set_caught_up(KeepsUp(&progress) && (votes ? close : progress.caught_up));
+    follower->set_caught_up(IsWhole(id) && (votes ? close : progress.caught_up));
     const auto sender = senders_.find(id);
     if (sender == senders_.end()) continue;
     follower->set_sent_bytes(sender->second->sent_bytes());
@@ -189,13 +184,18 @@ void Replica::AskWhetherMember(MonotonicTime now) {
 
 // Only a primary confirmed by ReadIndex, and by the members that are committed, may say so. While a
 // change of them is under way nothing is said: it is asked again.
-void Replica::OnOrphanQuestion(NodeId from, ReplicaId orphan, bool damaged, MonotonicTime now) {
+//
+// Nor while no member is known to be whole: what was removed may be the last good copy.
+void Replica::OnOrphanQuestion(NodeId from, ReplicaId orphan, MonotonicTime now) {
   if (!raft_.serving() || raft_.members().joint()) return;
   if (raft_.commit() < raft_.members().index) return;
   bool member = false;
-  raft::ForEachMember(raft_.members(),
-                      [&](const raft::Member& one) { member = member || one.id == orphan; });
-  if (member && (!damaged || NodeOf(orphan) != from || !CanSpare(orphan, now))) return;
+  bool any_whole = false;
+  raft::ForEachMember(raft_.members(), [&](const raft::Member& one) {
+    member = member || one.id == orphan;
+    any_whole = any_whole || IsWhole(one.id);
+  });
+  if (member || !any_whole) return;
   orphans_.emplace(raft_.QueueRead(now), std::pair(from, orphan));
   host_->Wake(this);
 }
@@ -210,7 +210,7 @@ void Replica::AnswerOrphan(NodeId node, ReplicaId orphan) {
 
 void Replica::OnOrphanAnswer(ReplicaId orphan) {
   if (orphan != raft_.self()) return;
-  host_->OnRemoved(this, damage_.empty() ? "it is no member any more" : damage_);
+  host_->OnRemoved(this, "it is no member any more");
 }
 
 bool Replica::IsSilent() const {

@@ -12,13 +12,16 @@ namespace ringfort::replica {
 namespace {
 
 constexpr std::uint32_t kPageEntriesMax = 10'000;
+// Of a key, in a message about it.
+constexpr std::size_t kKeyBytesShown = 64;
 
 Status AnswerGet(const storage::ShardData& data, const proto::Get& get, storage::ReadDepth depth,
                  proto::Got* got) {
   got->mutable_entries()->Reserve(get.keys_size());
   std::size_t bytes = 0;
   for (const proto::Key& key : get.keys()) {
-    auto raw = data.Get(storage::EncodeDataKey(key.shard_key(), key.sort_key()), depth);
+    const std::string raw_key = storage::EncodeDataKey(key.shard_key(), key.sort_key());
+    auto raw = data.Get(raw_key, depth);
     if (!raw.ok()) return raw.status();
     proto::Entry* entry = got->add_entries();
     if (!raw->has_value()) continue;
@@ -27,7 +30,7 @@ Status AnswerGet(const storage::ShardData& data, const proto::Get& get, storage:
       return Status(Code::kTooLarge,
                     "the values of the get are more than an answer holds (ask for fewer at once)");
     }
-    auto value = storage::DecodeValue(**raw);
+    auto value = DecodeValueOf(raw_key, **raw);
     if (!value.ok()) return value.status();
     entry->set_found(true);
     entry->set_version(value->version.value());
@@ -74,7 +77,7 @@ Status AnswerScan(const storage::ShardData& data, const proto::Scan& scan, stora
   for (const storage::RangeEntry& raw : found->entries) {
     auto key = storage::DecodeDataKey(raw.key);
     if (!key.ok()) return key.status();
-    auto value = storage::DecodeValue(raw.value);
+    auto value = DecodeValueOf(raw.key, raw.value);
     if (!value.ok()) return value.status();
     proto::Entry* entry = page->add_entries();
     entry->set_found(true);
@@ -87,6 +90,19 @@ Status AnswerScan(const storage::ShardData& data, const proto::Scan& scan, stora
 }
 
 }  // namespace
+
+Result<storage::Value> DecodeValueOf(std::string_view raw_key, std::string_view raw_value) {
+  Result<storage::Value> value = storage::DecodeValue(raw_value);
+  if (value.ok()) return value;
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string key;
+  for (const char byte : raw_key.substr(0, kKeyBytesShown)) {
+    key.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
+    key.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
+  }
+  return Status(value.status().code(),
+                value.status().message() + ", under the stored key 0x" + key);
+}
 
 Status AnswerRead(const storage::ShardData& data, const proto::Request& request,
                   storage::ReadDepth depth, proto::Response* response) {

@@ -33,14 +33,18 @@ Replica::Replica(ReplicaOptions options, ShardId shard, ReplicaId self,
       random_(random),
       receiver_(MakeReceiver()),
       last_generation_(generation),
-      session_time_(machine_->session_time()),
       load_(shard.value()),
-      session_count_(machine_->session_count()) {
-  RF_CHECK(machine_->applied().index == raft_.applied());
+      apply_blocked_(machine_ == nullptr) {
+  if (machine_ != nullptr) {
+    RF_CHECK(machine_->applied().index == raft_.applied());
+    session_time_ = machine_->session_time();
+    session_count_ = machine_->session_count();
+  }
   cell_->Publish(Term(), NodeId());
   cell_->PublishTerm(raft_.term());
   cell_->PublishReplica(self);
   if (const Status damage = data_->damage(); !damage.ok()) NoteDamage(damage);
+  RF_CHECK(machine_ != nullptr || !damage_.empty());
 }
 
 NodeId Replica::NodeOf(ReplicaId id) const {
@@ -122,11 +126,13 @@ void Replica::Tick(MonotonicTime now) {
   }
   // A tick may end the role, or commit what nobody needs to be told of.
   const bool leads = raft_.role() == raft::Role::kPrimary;
-  const bool applies = raft_.applicable() > raft_.applied() && !applying_in_pool_;
+  const bool applies =
+      raft_.applicable() > raft_.applied() && !applying_in_pool_ && !apply_blocked_;
   apply_due_ = apply_due_ || applies;
   if (!write_mail_.empty()) host_->Wake(this);  // It waited for a transfer that may be over.
   AskWhetherMember(now);
-  GiveWay(now);
+  ContinueRepair(now);
+  InstallImport();
   if (raft_.HasReady() || applies || leads != leads_.has_value()) host_->Wake(this);
 }
 
@@ -179,6 +185,8 @@ void Replica::StepDown(MonotonicTime now) {
 }
 
 void Replica::CutLog(LogIndex flushed, bool pressed) {
+  // What cannot be read of the data may be in the log, here or nowhere.
+  if (!damage_.empty()) return;
   LogIndex cut = std::min(flushed, raft_.applied());
   cut = std::min(cut, raft_.kept_for_snapshots(host_->Now()).value_or(cut));
   if (!pressed) cut = std::min(cut, raft_.everywhere());
@@ -380,6 +388,11 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now,
   status->set_data_bytes(data_->size_bytes());
   status->set_first_log_index((raft_.log().base().index + 1).value());
   status->set_sessions(session_count_);
+  if (!damage_.empty()) {
+    status->set_damage(damage_);
+    status->set_repair_waits_for(RepairWaitsFor());
+    status->set_repair_bytes(std::max(repair_bytes_, data_->size_bytes()));
+  }
   load_.Fill(status->mutable_load(), now, hot_key_bytes);
   if (sum_) {
     proto::ReplicaSum* sum = status->mutable_sum();

@@ -97,6 +97,14 @@ class Host {
   [[nodiscard]] virtual storage::DiskRoom OwnRoom() const = 0;
   /// The replica now leads in `term`, or no longer leads (none); or its members are others.
   virtual void OnLeads(ShardId shard, std::optional<Term> term) = 0;
+  /// The replica's data turned out to be damaged.
+  virtual void OnDamaged(const Replica& replica) = 0;
+  /// The turn to be repaired, which one replica of a node has at a time, until it is let go of;
+  /// null: another has it.
+  virtual std::shared_ptr<const void> TakeRepairTurn() = 0;
+  /// As DropData, for damaged data that were repaired. The node may keep them for an operator.
+  virtual void DropRepaired(storage::ShardStore::Name name,
+                            std::weak_ptr<storage::ShardData> readers) = 0;
   /// Sends a message that is no Raft message. Best effort.
   virtual bool Send(NodeId to, const proto::PeerMessage& message) = 0;
   virtual void SendToAll(const proto::PeerMessage& message) = 0;
@@ -104,8 +112,7 @@ class Host {
   [[nodiscard]] virtual FeatureLevel feature_level() const = 0;
   /// A line about the replica for who operates the node.
   virtual void Say(const Replica& replica, const std::string& line) = 0;
-  /// The replica is to be destroyed: it is no member any more, or may go. Perhaps from within a
-  /// call on it.
+  /// The replica is to be destroyed: it is no member any more. Perhaps from within a call on it.
   virtual void OnRemoved(Replica* replica, const std::string& why) = 0;
   /// These data are no replica's any more; `readers` may still use them.
   virtual void DropData(storage::ShardStore::Name name,
@@ -131,7 +138,8 @@ struct ReplicaOptions {
 /// Held by its host, and by whatever is under way for it in the pool or on the disk.
 class Replica : public std::enable_shared_from_this<Replica> {
  public:
-  /// `restored.applied` must be `data`'s applied mark.
+  /// `restored.applied` must be `data`'s applied mark. Without a machine the data are lost, which
+  /// data->damage() says (LostData): the replica has its log, and is repaired.
   Replica(ReplicaOptions options, ShardId shard, ReplicaId self, storage::Generation generation,
           raft::Restored restored, std::shared_ptr<storage::ShardData> data,
           std::unique_ptr<StateMachine> machine, storage::LogStore* log, storage::ShardStore* store,
@@ -153,8 +161,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void OnNamed(const env::PeerIdentity& from, Term term, ReplicaId hosted, MonotonicTime sent_at,
                MonotonicTime now);
   /// A replica that hears no primary asks whether it is still a member; a primary says that it is
-  /// not (protocols 6). One that is `damaged` asks its primary whether it may go.
-  void OnOrphanQuestion(NodeId from, ReplicaId orphan, bool damaged, MonotonicTime now);
+  /// not (protocols 6).
+  void OnOrphanQuestion(NodeId from, ReplicaId orphan, MonotonicTime now);
   void OnOrphanAnswer(ReplicaId orphan);
   /// A part of a snapshot for this replica, or the answer to one that it sends.
   void OnSnapshot(const env::PeerIdentity& from, proto::SnapshotMessage message);
@@ -167,6 +175,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// The data up to `flushed` is in files: forgets the log up to there, as far as no member needs
   /// it. `pressed`: there is no room for those who lag, they will get a snapshot.
   void CutLog(LogIndex flushed, bool pressed);
+
+  /// A part of its data cannot be read, `status` (a kCorruption) says why: it is repaired.
+  void OnDamaged(const Status& status);
 
   // What operators, and a node that stops, ask for.
 
@@ -242,7 +253,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // members.cc: who takes part, and who no longer does.
   void AskWhetherMember(MonotonicTime now);
   void AnswerOrphan(NodeId node, ReplicaId orphan);
-  [[nodiscard]] bool CanSpare(ReplicaId leaver, MonotonicTime now) const;
+  /// A member that keeps up, whose data are whole.
+  [[nodiscard]] bool IsWhole(ReplicaId id) const;
   [[nodiscard]] Result<raft::MembersChange> ChangeOf(const proto::ShardOrder& order) const;
   [[nodiscard]] Status CheckHealth(const raft::MembersChange& change) const;
 
@@ -256,8 +268,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
 
   // damage.cc
   void NoteDamage(const Status& status);
-  void OnDamaged(const Status& status);
-  void GiveWay(MonotonicTime now);
+  void SayDamage();
+  void ContinueRepair(MonotonicTime now);
+  [[nodiscard]] std::string RepairWaitsFor() const;
   /// Of a read that failed: its data are damaged, and who asks another may get an answer.
   bool IsReadElsewhere(const Status& status);
 
@@ -269,8 +282,19 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void TurnSenders();
   std::unique_ptr<SnapshotReceiver> MakeReceiver();
   void OpenImported(const raft::LogBase& base, storage::Generation generation);
+  struct Import;
   void InstallImport();
+  [[nodiscard]] bool CanInstall(const Import& import) const;
+  void Install(const Import& import, std::vector<raft::Entry> kept);
+  void DropImport(const Status& status);
   void FinishInstall(std::uint64_t stored);
+
+  // repair.cc
+  struct Repair;
+  /// The import takes the place of damaged data, under the log as it is.
+  [[nodiscard]] bool KeepsLog(const Import& import) const;
+  void StartRepair();
+  void FinishRepair(Repair& repair);
 
   // requests.cc: clients.
   void ProposeWrites(MonotonicTime now);
@@ -299,8 +323,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   storage::Generation generation_;
   raft::Raft raft_;
   std::shared_ptr<storage::ShardData> data_;
-  /// On the loop, or on the pool while applying_in_pool_.
-  std::unique_ptr<StateMachine> machine_;
+  /// On the loop, or on the pool while applying_in_pool_. Null: the data are lost.
+  std::shared_ptr<StateMachine> machine_;
   storage::LogStore* log_;
   storage::ShardStore* store_;
   LivenessCell* cell_;
@@ -346,13 +370,16 @@ class Replica : public std::enable_shared_from_this<Replica> {
     raft::LogBase base;
     storage::Generation generation;
     std::shared_ptr<storage::ShardData> data;
-    std::unique_ptr<StateMachine> machine;
+    /// In the pool while repairs_in_pool_.
+    std::shared_ptr<StateMachine> machine;
   };
-  std::unique_ptr<Import> import_;
+  std::shared_ptr<Import> import_;
+  bool repairs_in_pool_ = false;
   /// The data before: dropped once the new base is synced, with this persist id.
   struct Replaced {
     storage::ShardStore::Name name;
     std::weak_ptr<storage::ShardData> data;
+    bool damaged = false;
     std::uint64_t persist_id = 0;
   };
   std::optional<Replaced> replaced_;
@@ -380,9 +407,18 @@ class Replica : public std::enable_shared_from_this<Replica> {
   std::optional<ShardSum> sum_;
   std::size_t session_count_ = 0;
   bool applying_in_pool_ = false;
+  /// Nothing is applied any more: the data are lost, or an apply met their damage.
+  bool apply_blocked_ = false;
   /// Why its data cannot be read; empty as long as all that was read was whole.
   std::string damage_;
-  MonotonicTime asked_to_go_at_ = kNever;
+  bool damage_said_ = false;
+  /// Damaged: the turn to be repaired; when that was taken, let go of, or last of use.
+  std::shared_ptr<const void> repair_turn_;
+  MonotonicTime repair_turn_at_ = kNever;
+  MonotonicTime told_damage_at_ = kNever;
+  /// What the snapshot that was offered last takes, and whether there was no room for it.
+  std::uint64_t repair_bytes_ = 0;
+  bool no_room_for_repair_ = false;
   /// A tick has come since entries were applied.
   bool apply_due_ = false;
   bool stopped_ = false;

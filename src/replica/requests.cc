@@ -91,7 +91,8 @@ void Replica::Submit(Request request) {
       return;
     }
     if (FromAnyReplica(request.body)) {
-      if (raft_.diverged()) {
+      const bool damaged = !damage_.empty() && raft_.role() != raft::Role::kPrimary;
+      if (raft_.diverged() || damaged) {
         request.reply(NotPrimary(Effect::kNotApplied));
         return;
       }
@@ -175,6 +176,14 @@ void Replica::ProposeWrites(MonotonicTime now) {
                                             : NotPrimary(Effect::kNotApplied));
       continue;
     }
+    if (apply_blocked_) {
+      write_bytes_ -= bytes;
+      Status soon(Code::kUnavailable,
+                  "the data of the shard's primary are damaged, another is to lead (try again)",
+                  Effect::kNotApplied);
+      request.reply(ErrorResponse(soon.set_retry_after(std::chrono::milliseconds(50))));
+      continue;
+    }
     if (room == storage::DiskRoom::kExhausted ||
         (room == storage::DiskRoom::kFull && !request.makes_room && Puts(request.body))) {
       write_bytes_ -= bytes;
@@ -204,6 +213,10 @@ void Replica::StartReads(MonotonicTime now) {
   reads.swap(read_mail_);
   if (raft_.role() != raft::Role::kPrimary) {
     for (Request& read : reads) read.reply(NotPrimary(Effect::kNotApplied));
+    return;
+  }
+  if (apply_blocked_) {  // It leads until another can, and may never have what they ask for.
+    for (Request& read : reads) read.reply(UnreadResponse(Status(Code::kCorruption, damage_)));
     return;
   }
   if (const std::optional<LogIndex> index = raft_.ReadByLease(now)) {
@@ -245,7 +258,8 @@ void Replica::AnswerNow(Request request) {
     request.reply(std::move(response));
     return;
   }
-  if (status.code() != Code::kUnavailable) {
+  // What memory tells of damage is not believed either.
+  if (status.code() != Code::kUnavailable && status.code() != Code::kCorruption) {
     request.reply(UnreadResponse(status));
     return;
   }
@@ -259,12 +273,22 @@ void Replica::AnswerNow(Request request) {
   slow->request = std::move(request);
   InPool(
       [data = data_, slow] {
-        slow->status =
-            AnswerRead(*data, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
+        // Damage is believed of a read from disk that fails twice.
+        for (int reads = 0; reads == 0 || (reads == 1 && slow->status.code() == Code::kCorruption);
+             ++reads) {
+          slow->status =
+              AnswerRead(*data, slow->request.body, storage::ReadDepth::kDisk, &slow->response);
+        }
       },
-      [this, self = shared_from_this(), slow] {
+      [this, self = shared_from_this(), slow, read_from = generation_] {
         --reads_in_pool_;
-        if (!slow->status.ok()) slow->response = UnreadResponse(slow->status);
+        // Of data that were repaired meanwhile it is news no more.
+        const bool current = read_from == generation_;
+        if (!slow->status.ok()) {
+          slow->response = current || slow->status.code() != Code::kCorruption
+                               ? UnreadResponse(slow->status)
+                               : NotPrimary(Effect::kNotApplied);
+        }
         load_.CountAnswer(slow->response);
         slow->request.reply(std::move(slow->response));
       });
@@ -273,7 +297,13 @@ void Replica::AnswerNow(Request request) {
 proto::Response Replica::UnreadResponse(const Status& status) {
   // A newer release wrote it: nothing of it is guessed.
   if (status.code() == Code::kUnsupported) host_->OnFatal(status);
-  return IsReadElsewhere(status) ? NotPrimary(Effect::kNotApplied) : ErrorResponse(status);
+  if (IsReadElsewhere(status)) return NotPrimary(Effect::kNotApplied);
+  if (status.code() != Code::kCorruption || raft_.BestSuccessor() == ReplicaId()) {
+    return ErrorResponse(status);
+  }
+  Status soon(Code::kUnavailable,
+              "the data of the shard's primary are damaged, another is to lead (try again)");
+  return ErrorResponse(soon.set_retry_after(std::chrono::milliseconds(50)));
 }
 
 // Endings.

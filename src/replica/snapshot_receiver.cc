@@ -22,13 +22,16 @@ Result<SnapshotReceiver::Offer> OfferOf(NodeId node, const proto::SnapshotMessag
   const proto::SnapshotBegin& begin = message.begin();
   Result<raft::Members> members = wire::DecodeMembers(begin.members());
   if (!members.ok()) return members.status();
+  std::uint64_t bytes = 0;
+  for (const proto::SnapshotFile& file : begin.files()) bytes += file.bytes();
   return SnapshotReceiver::Offer{
       node,
       ReplicaId(message.from()),
       ReplicaId(message.to()),
       Term(message.term()),
       {LogIndex(begin.base_index()), Term(begin.base_term()), *std::move(members)},
-      begin.creates()};
+      begin.creates(),
+      bytes};
 }
 
 std::vector<storage::SnapshotFile> FilesOf(const proto::SnapshotBegin& begin) {
@@ -226,6 +229,7 @@ void SnapshotReceiver::Acknowledge() {
 }
 
 void SnapshotReceiver::Answer(const Offer& offer, std::uint64_t id, const Status& status) {
+  doors_.ended(status);
   proto::SnapshotMessage message;
   message.set_shard(shard_.value());
   message.set_from(offer.to.value());

@@ -37,6 +37,8 @@ class SnapshotReceiver {
     Term term;
     raft::LogBase base;
     bool creates = false;
+    /// Of all its files.
+    std::uint64_t bytes = 0;
   };
   struct Doors {
     std::function<MonotonicTime()> now;
@@ -55,6 +57,8 @@ class SnapshotReceiver {
     /// The data of `offer` are in the store under `generation`, durably. The owner makes the log
     /// say so, or drops them, and calls OnInstalled.
     std::function<void(const Offer& offer, storage::Generation generation)> install;
+    /// An offer was refused or has ended, with this outcome.
+    std::function<void(const Status&)> ended = [](const Status&) {};
   };
 
   /// `store` outlives this.

@@ -86,8 +86,8 @@ void Replica::TurnSenders() {
   for (const auto& [follower, sender] : senders_) followers.push_back(follower);
   for (const ReplicaId follower : followers) {
     const raft::Progress* progress = ProgressOf(follower);
-    if (progress == nullptr || progress->state != raft::Progress::State::kSnapshot) {
-      senders_.erase(follower);  // It is no member any more, or caught up without it.
+    if (progress == nullptr || !progress->TakesSnapshot()) {
+      senders_.erase(follower);  // It is no member any more, or does without it.
     } else if (const auto sender = senders_.find(follower); sender != senders_.end()) {
       sender->second->Turn();
     }
@@ -109,9 +109,16 @@ std::unique_ptr<SnapshotReceiver> Replica::MakeReceiver() {
       return Status(Code::kConditionFailed, "the offer is of a primary that was replaced");
     }
     NoteStranger(offer.from, offer.node);
+    repair_bytes_ = offer.bytes;
+    if (!damage_.empty() && offer.base.index < raft_.log().base().index) {
+      return Status(Code::kConditionFailed, "the snapshot ends before the log of who takes it");
+    }
     return raft_.WantsSnapshot(offer.base.index, offer.base.term);
   };
   doors.room = [this] { return host_->OwnRoom(); };
+  doors.ended = [this](const Status& status) {
+    no_room_for_repair_ = status.code() == Code::kDiskFull;
+  };
   doors.new_generation = [this] { return ++last_generation_; };
   doors.install = [this](const SnapshotReceiver::Offer& offer, storage::Generation generation) {
     OpenImported(offer.base, generation);
@@ -144,7 +151,7 @@ void Replica::OpenImported(const raft::LogBase& base, storage::Generation genera
       [this, base, generation, opened] {
         if (stopped_) return;
         if (opened->status.ok()) {
-          import_ = std::make_unique<Import>(
+          import_ = std::make_shared<Import>(
               Import{base, generation, std::move(opened->data), std::move(opened->machine)});
           InstallImport();
         } else {
@@ -154,23 +161,38 @@ void Replica::OpenImported(const raft::LogBase& base, storage::Generation genera
       });
 }
 
-// The log decides (protocols 5): the data change here, and last once the new base is synced.
+bool Replica::CanInstall(const Import& import) const {
+  return raft_.role() != raft::Role::kPrimary &&
+         raft_.WantsSnapshot(import.base.index, import.base.term);
+}
+
 void Replica::InstallImport() {
-  if (import_ == nullptr || applying_in_pool_ || stopped_) return;
-  const std::unique_ptr<Import> import = std::exchange(import_, nullptr);
-  const bool wanted = raft_.role() != raft::Role::kPrimary &&
-                      raft_.WantsSnapshot(import->base.index, import->base.term);
-  if (!wanted) {
-    host_->DropData({shard_, import->generation}, import->data);
-    receiver_->OnInstalled(Status::Ok());
-    return;
+  if (import_ == nullptr || applying_in_pool_ || repairs_in_pool_ || stopped_) return;
+  if (!CanInstall(*import_)) return DropImport(Status::Ok());
+  if (KeepsLog(*import_)) return StartRepair();
+  const std::shared_ptr<Import> import = std::exchange(import_, nullptr);
+  Install(*import, {});
+}
+
+void Replica::DropImport(const Status& status) {
+  const std::shared_ptr<Import> import = std::exchange(import_, nullptr);
+  host_->DropData({shard_, import->generation}, import->data);
+  receiver_->OnInstalled(status);
+}
+
+// The log decides (protocols 5): the data change here, and last once the new base is synced.
+void Replica::Install(const Import& import, std::vector<raft::Entry> kept) {
+  replaced_ = Replaced{{shard_, generation_}, data_, !damage_.empty(), 0};
+  raft_.OnSnapshotInstalled(import.base, std::move(kept));
+  data_ = import.data;
+  if (!damage_.empty()) {
+    sum_.reset();
+    summer_.reset();  // What it finds is of the old data.
   }
-  replaced_ = Replaced{{shard_, generation_}, data_, 0};
-  raft_.OnSnapshotInstalled(import->base);
-  data_ = import->data;
   damage_.clear();
-  machine_ = std::move(import->machine);
-  generation_ = import->generation;
+  damage_said_ = apply_blocked_ = false;
+  machine_ = import.machine;
+  generation_ = import.generation;
   session_time_ = machine_->session_time();
   session_count_ = machine_->session_count();
   host_->Wake(this);
@@ -178,8 +200,14 @@ void Replica::InstallImport() {
 
 void Replica::FinishInstall(std::uint64_t stored) {
   if (!replaced_ || replaced_->persist_id == 0 || stored < replaced_->persist_id) return;
-  host_->DropData(replaced_->name, replaced_->data);
-  replaced_.reset();
+  const Replaced replaced = *std::exchange(replaced_, std::nullopt);
+  repair_turn_.reset();
+  if (replaced.damaged) {
+    host_->Say(*this, "repaired: it has whole data again, and is the member that it was");
+    host_->DropRepaired(replaced.name, replaced.data);
+  } else {
+    host_->DropData(replaced.name, replaced.data);
+  }
   if (!stopped_) receiver_->OnInstalled(Status::Ok());
 }
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "features/features.h"
+#include "replica/reader.h"
 #include "ringfort/limits.h"
 #include "storage/encoding.h"
 
@@ -227,7 +228,7 @@ Result<LogIndex> StateMachine::VersionOf(const std::string& raw_key, const Batch
     raw = *std::move(stored);
   }
   if (!raw.has_value()) return LogIndex();
-  auto value = storage::DecodeValue(*raw);
+  auto value = DecodeValueOf(raw_key, *raw);
   if (!value.ok()) return value.status();
   return value->version;
 }

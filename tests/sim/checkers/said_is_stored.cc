@@ -25,6 +25,7 @@ void SaidIsStored::OnMessage(NodeId from, const proto::RaftMessage& message) {
   if (stored->unsure && !unsure) {
     complain_(kName, whose + " is unsure and does not say so");
   }
+  if (message.append_reply().accepted()) OnCommitSaid(from, message);
   // In a later term the disk may have gone on while the message waited for its turn.
   if (stored->term > term) return;
   if (votes && stored->vote != ReplicaId(message.to())) {
@@ -34,6 +35,18 @@ void SaidIsStored::OnMessage(NodeId from, const proto::RaftMessage& message) {
   if (acknowledges && !log.HasSynced(shard, match)) {
     complain_(kName, whose + " acknowledges " + Text(match) + ", which is not on its disk");
   }
+}
+
+// Of one process and replica, whatever is done to its data.
+void SaidIsStored::OnCommitSaid(NodeId from, const proto::RaftMessage& message) {
+  const ShardId shard(message.shard());
+  const LogIndex now(message.append_reply().commit());
+  Said& before = commits_[{from, shard}];
+  if (before.by == ReplicaId(message.from()) && now < before.commit) {
+    complain_(kName, Text(from) + " of " + Text(shard) + " goes back from commit " +
+                         Text(before.commit) + " to " + Text(now));
+  }
+  before = {ReplicaId(message.from()), now};
 }
 
 void SaidIsStored::OnHardState(NodeId node, ShardId shard, const raft::HardState& now) {
@@ -53,6 +66,7 @@ void SaidIsStored::OnHardState(NodeId node, ShardId shard, const raft::HardState
 }
 
 void SaidIsStored::OnCrash(NodeId node) {
+  std::erase_if(commits_, [node](const auto& one) { return one.first.first == node; });
   for (auto& [place, state] : written_) {
     if (place.first == node) {
       state = log_of_(node).SyncedHardState(place.second).value_or(raft::HardState());

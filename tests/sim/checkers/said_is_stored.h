@@ -24,9 +24,18 @@ class SaidIsStored {
   void OnCrash(NodeId node);
 
  private:
+  struct Said {
+    ReplicaId by;
+    LogIndex commit;
+  };
+  /// Commit only grows.
+  void OnCommitSaid(NodeId from, const proto::RaftMessage& message);
+
   const Complain complain_;
   const LogOf log_of_;
   std::map<std::pair<NodeId, ShardId>, raft::HardState> written_;
+  /// Of the processes that run.
+  std::map<std::pair<NodeId, ShardId>, Said> commits_;
 };
 
 }  // namespace ringfort::sim

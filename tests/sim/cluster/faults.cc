@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "raft/quorum.h"
 #include "tests/sim/cluster/loops.h"
 
 namespace ringfort::sim {
@@ -28,7 +29,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
 void Faults::Start() {
   Next();
   NextJump();
-  if (wipes_) NextDamage();
+  if (nodes_->size() >= 3) NextDamage();
 }
 
 void Faults::Next() {
@@ -56,11 +57,43 @@ void Faults::NextJump() {
 void Faults::NextDamage() {
   events_->After(Between(damage_random_, 1s, 15s), nullptr, "damage", [this] {
     if (healed_) return;
-    // One copy at a time: the same data damaged on all nodes are lost.
-    if (whole_() && !HasDamage()) {
+    if (!wipes_ || damage_random_.OneIn(2)) {
+      DamageKnown();
+    } else if (whole_() && !HasDamage()) {
+      // What nobody knows of, one copy at a time: its log may be cut before anybody does.
       (*nodes_)[damage_random_.Below(nodes_->size())]->DamageData();
     }
     NextDamage();
+  });
+}
+
+// Several at once, also while others lag, are away or are being made.
+void Faults::DamageKnown() {
+  const bool unknown = std::ranges::any_of(*nodes_, &SimulatedNode::has_unknown_damage);
+  if (unknown) return;
+  for (std::uint64_t left = 1 + damage_random_.Below(4); left > 0; --left) {
+    SimulatedNode& node = *(*nodes_)[damage_random_.Below(nodes_->size())];
+    const std::vector<storage::ShardStore::Name> names = node.shards().List();
+    if (names.empty()) continue;
+    const ShardId shard = names[damage_random_.Below(names.size())].shard;
+    if (HasWholeWithout(node, shard)) node.DamageDataKnown(shard, damage_random_.OneIn(3));
+  }
+}
+
+// Whether the shard has a voter on another node whose data are whole, and whose log the others'
+// reach: then nothing is lost, whoever has the newest entries.
+bool Faults::HasWholeWithout(const SimulatedNode& without, ShardId shard) const {
+  return std::ranges::any_of(*nodes_, [&](const auto& node) {
+    if (node.get() == &without || node->IsDamaged(shard)) return false;
+    const MemoryLogStore& log = node->log();
+    const auto state = log.SyncedHardState(shard);
+    if (!state || log.WrittenGeneration(shard) == storage::Generation()) return false;
+    const auto members = log.WrittenMembers(shard, LogIndex(UINT64_MAX));
+    if (!raft::IsVoter(members.back(), state->self)) return false;
+    return std::ranges::all_of(*nodes_, [&](const auto& other) {
+      const raft::LogBase* base = other->log().WrittenBase(shard);
+      return base == nullptr || log.HasSynced(shard, base->index);
+    });
   });
 }
 
@@ -86,7 +119,8 @@ void Faults::Something() {
   }
 }
 
-// A damaged copy counts as lost: its log may have been cut before anybody noticed.
+// A damaged copy counts as lost for whoever loses a log: its own may have been cut before anybody
+// noticed.
 bool Faults::HasDamage() const {
   return std::ranges::any_of(*nodes_, &SimulatedNode::has_damaged_data);
 }

@@ -31,8 +31,10 @@ class Faults {
   void Something();
   /// A chain of its own, since nothing else may depend on it: no promise rests on the wall's clock.
   void NextJump();
-  /// Data of one replica are damaged. As with a lost directory, the others have to be whole.
+  /// Data of replicas are damaged.
   void NextDamage();
+  void DamageKnown();
+  [[nodiscard]] bool HasWholeWithout(const SimulatedNode& without, ShardId shard) const;
   void Kill();
   /// Several within milliseconds.
   void RestartStorm();

@@ -1,6 +1,7 @@
 #include "tests/sim/cluster/simulated_node.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "base/check.h"
@@ -129,7 +130,7 @@ node::NodeDoors SimulatedNode::Doors() {
   doors.on_removed = [this] { Leave(); };
   doors.log_line = [this](const std::string& line) {
     events_->trace.Say(events_->now(), id_.value(), [&] { return line; });
-    if (line.find("set aside") != std::string::npos) {
+    if (line.find("set aside") != std::string::npos || IsUnexplained(line)) {
       complain_("nodes that run", Text(id_) + ": " + line);
     }
   };
@@ -159,6 +160,15 @@ void SimulatedNode::OnTooOld() {
     complain_("feature levels", Text(id_) + " was left behind, and never said that it knows more");
   }
   Install(features::kNewest);
+}
+
+// Of damage that nobody has done.
+bool SimulatedNode::IsUnexplained(const std::string& line) const {
+  std::uint32_t shard = 0;
+  if (std::sscanf(line.c_str(), "shard %u: damaged, it votes", &shard) != 1) return false;
+  if (line.find("damaged, it votes") == std::string::npos) return false;
+  return std::ranges::none_of(
+      damaged_, [shard](const auto& one) { return one.first.shard == ShardId(shard); });
 }
 
 void SimulatedNode::OnFatal(const Status& status) {
@@ -211,16 +221,55 @@ void SimulatedNode::Wipe() {
 void SimulatedNode::DamageData() {
   const std::vector<storage::ShardStore::Name> names = shards_.List();
   if (names.empty()) return;
-  damaged_ = names[damage_random_.Below(names.size())];
+  const storage::ShardStore::Name name = names[damage_random_.Below(names.size())];
+  damaged_[name] = false;
   events_->trace.Say(events_->now(), id_.value(), [&] {
-    return "has damaged data of shard " + std::to_string(damaged_.shard.value());
+    return "has damaged data of shard " + std::to_string(name.shard.value());
   });
-  shards_.Damage(damaged_, damage_random_.Below(8));
+  shards_.Damage(name, damage_random_.Below(8));
+}
+
+void SimulatedNode::DamageDataKnown(ShardId shard, bool lost) {
+  if (running()) Kill(damage_random_.OneIn(2) ? Unsynced::kKept : Unsynced::kLost);
+  const storage::ShardStore::Name name{shard, log_.WrittenGeneration(shard)};
+  if (Counts(name)) {
+    damaged_[name] = true;
+    events_->trace.Say(events_->now(), id_.value(), [&] {
+      return std::string(lost ? "lost" : "found damage in") + " its data of shard " +
+             std::to_string(shard.value());
+    });
+    if (lost) {
+      shards_.Lose(name);
+    } else {
+      shards_.Damage(name, damage_random_.Below(8));
+      RF_CHECK(shards_.MarkDamaged(name, Status(Code::kCorruption, "a simulated compaction failed"))
+                   .ok());
+      shards_.Crash();  // What comes next finds the mark.
+    }
+  }
+  events_->After(Between(damage_random_, 1ms, 500ms), nullptr, "start", [this] {
+    if (!running()) Start();
+  });
+}
+
+bool SimulatedNode::Counts(storage::ShardStore::Name name) const {
+  const std::vector<storage::ShardStore::Name> names = shards_.List();
+  return std::ranges::find(names, name) != names.end() &&
+         log_.WrittenGeneration(name.shard) == name.generation;
+}
+
+bool SimulatedNode::IsDamaged(ShardId shard) const {
+  return std::ranges::any_of(
+      damaged_, [&](const auto& one) { return one.first.shard == shard && Counts(one.first); });
 }
 
 bool SimulatedNode::has_damaged_data() const {
-  const std::vector<storage::ShardStore::Name> names = shards_.List();
-  return std::ranges::find(names, damaged_) != names.end();
+  return std::ranges::any_of(damaged_, [this](const auto& one) { return Counts(one.first); });
+}
+
+bool SimulatedNode::has_unknown_damage() const {
+  return std::ranges::any_of(damaged_,
+                             [this](const auto& one) { return !one.second && Counts(one.first); });
 }
 
 void SimulatedNode::HangLoop(Duration how_long) {

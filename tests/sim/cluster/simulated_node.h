@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,9 +45,15 @@ class SimulatedNode {
   void Leave();
   /// The data directory is lost: what starts next is another incarnation.
   void Wipe();
-  /// The data of one replica can no longer be read in full.
+  /// The data of one replica can no longer be read in full. Nobody knows until they are read.
   void DamageData();
+  /// The same of that shard's replica, found by a process that ended for it: the next one, some
+  /// time later, knows from its start. `lost`: as good as nothing of them is left.
+  void DamageDataKnown(ShardId shard, bool lost);
+  /// Data that count are damaged: of that shard, of any, or of any and nobody may know.
+  [[nodiscard]] bool IsDamaged(ShardId shard) const;
   [[nodiscard]] bool has_damaged_data() const;
+  [[nodiscard]] bool has_unknown_damage() const;
   /// The next write to the log fails: the process ends, and is started again some time later.
   void FailDisk();
   /// The loop that is not the control loop does not turn for so long.
@@ -95,6 +102,8 @@ class SimulatedNode {
     std::unique_ptr<node::Node> node;
   };
   node::NodeDoors Doors();
+  [[nodiscard]] bool Counts(storage::ShardStore::Name name) const;
+  [[nodiscard]] bool IsUnexplained(const std::string& line) const;
   /// An empty directory has drawn its incarnation.
   void DrawIdentity();
   void OnFatal(const Status& status);
@@ -110,7 +119,8 @@ class SimulatedNode {
   const NodeId id_;
   Random random_;
   Random damage_random_;
-  storage::ShardStore::Name damaged_;
+  /// What was damaged, and whether the node knew at once.
+  std::map<storage::ShardStore::Name, bool> damaged_;
   const Complain complain_;
   Watch* const watch_;
   const DriftingClock clock_;

@@ -274,10 +274,18 @@ bool World::ReplicasEqual() const {
   return hashes.size() == options_.shards + 1;  // And the meta group's.
 }
 
+bool World::KnownDamageIsRepaired() const {
+  return std::ranges::all_of(nodes_, [](const auto& node) {
+    return !node->has_damaged_data() || node->has_unknown_damage();
+  });
+}
+
 void World::AwaitEqualReplicas() {
   // Moves and repairs that were begun come to their end first.
   for (int i = 0; i < 1200; ++i) {
-    if (Whole() && ReplicasEqual() && upgrades_->Finished()) return;
+    if (Whole() && ReplicasEqual() && upgrades_->Finished() && KnownDamageIsRepaired()) {
+      return;
+    }
     events_.RunUntil(events_.now() + 50ms);
   }
   SayWhere();
@@ -285,6 +293,7 @@ void World::AwaitEqualReplicas() {
     return Complain("liveness", "the upgrade does not come to its end though all is well:" +
                                     upgrades_->Describe());
   }
+  if (!KnownDamageIsRepaired()) return Complain("liveness", "damaged data are not repaired");
   Complain("liveness", Whole() ? "the replicas of a shard do not become equal though all is well"
                                : "a shard does not get all of its voters though all is well");
 }

@@ -78,6 +78,7 @@ class World {
   /// All nodes of the cluster run, and every shard has all of its voters and no other replica.
   [[nodiscard]] bool Whole() const;
   [[nodiscard]] bool ReplicasEqual() const;
+  [[nodiscard]] bool KnownDamageIsRepaired() const;
   /// Where all replicas stand, into the trace.
   void SayWhere();
   void Say(std::uint32_t who, const proto::ReplicaStatus& replica);

@@ -254,12 +254,53 @@ TEST_F(Replicas, DataThatTheLogDoesNotNameAreDroppedAtTheStart) {
   EXPECT_EQ(Hosted(), Own());
 }
 
-// A copy that cannot be loaded does not take the node down. Its primary makes another, never the
-// same.
-TEST_F(Replicas, ADamagedReplicaIsSetAsideAndReplaced) {
+// Its vote and its log are whole (protocols 6).
+TEST_F(Replicas, OneWhoseDataAreGoneStaysTheMemberThatItIs) {
   Start();
   Crash();
   ASSERT_TRUE(shards_.Drop({ShardId(0), storage::Generation(1)}).ok());
+  Start();
+  EXPECT_EQ(Hosted(), Own());
+  int damaged = 0;
+  for (const proto::ReplicaStatus& replica : OwnStatus().replicas()) {
+    damaged += replica.damage().empty() ? 0 : 1;
+    EXPECT_EQ(replica.damage().empty(), replica.shard() != 0);
+  }
+  EXPECT_EQ(damaged, 1);
+  EXPECT_TRUE(fatal_.ok()) << fatal_.ToString();
+}
+
+// The disk is bad, or the damage is a fault of ours: then the old data may be whole.
+TEST_F(Replicas, OldDataOfManyThatWereDamagedAreKeptAlsoOverAStart) {
+  Start();
+  Crash();
+  const auto leave_repaired = [this](std::uint32_t shard) {
+    const storage::ShardStore::Name old{ShardId(shard), storage::Generation(7)};
+    ASSERT_TRUE(shards_.Create({old}).ok());
+    ASSERT_TRUE(shards_.MarkDamaged(old, Status(Code::kCorruption, "a block")).ok());
+    shards_.Crash();
+  };
+  leave_repaired(0);
+  Start();
+  EXPECT_THAT(Generations(), ElementsAre(1)) << "one is a bad block";
+  Crash();
+  leave_repaired(0);
+  leave_repaired(1);
+  Start();
+  EXPECT_THAT(Generations(), ElementsAre(1, 7));
+  EXPECT_EQ(Hosted(), Own());
+}
+
+// A copy whose log lost something does not take the node down. Its primary makes another, never the
+// same.
+TEST_F(Replicas, OneWhoseLogLostSomethingIsSetAsideAndReplaced) {
+  Start();
+  Crash();
+  {
+    const auto data = shards_.Open({ShardId(0), storage::Generation(1)}).value();
+    ASSERT_TRUE(data->Apply({}, {LogIndex(50), Term(1)}, /*may_wait=*/true).ok());
+    ASSERT_TRUE(data->Flush().ok());
+  }
   Start();
   EXPECT_EQ(Hosted(), 0U);
   EXPECT_THAT(OwnStatus().replicas(), SizeIs(kShards - 1));

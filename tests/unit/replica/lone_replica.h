@@ -76,6 +76,10 @@ class LoneReplica final : public Host {
 
   /// None of the data can be read any more.
   void DamageData();
+  /// Whether a process to come is told that they are damaged.
+  [[nodiscard]] bool IsMarkedDamaged() const {
+    return store_.IsMarked({replica_->shard(), replica_->generation()});
+  }
 
   /// Submits a request. The answer is filled in when it comes.
   std::shared_ptr<Answer> Ask(proto::Request request, Duration timeout = std::chrono::hours(1),
@@ -99,6 +103,8 @@ class LoneReplica final : public Host {
     return taken;
   }
   SnapshotTurns snapshot_turns{2};
+  SnapshotTurns repair_turns{1};
+  int damages = 0;
   /// Exports take as long as the test wants.
   bool hold_exports = false;
   /// What is known of the nodes' disks; enough where nothing is.
@@ -142,6 +148,11 @@ class LoneReplica final : public Host {
   }
   std::shared_ptr<const void> TakeSnapshotTurn(NodeId) override { return snapshot_turns.Take(); }
   Duration TakeSnapshotBytes(std::size_t) override { return Duration(0); }
+  void OnDamaged(const Replica&) override { ++damages; }
+  std::shared_ptr<const void> TakeRepairTurn() override { return repair_turns.Take(); }
+  void DropRepaired(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData>) override {
+    dropped.push_back(name);
+  }
 
  private:
   const NodeId own_node_;

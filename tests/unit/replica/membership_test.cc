@@ -28,7 +28,7 @@ class LeadingReplica : public testing::Test {
 
 // The run of protocols 6: an old primary, cut off, does not know that the replica came back.
 TEST_F(LeadingReplica, OnlyOneThatAMajorityConfirmsSaysThatAReplicaIsNoMember) {
-  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, /*damaged=*/false, world_.Now());
+  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, world_.Now());
   world_.Settle();
   EXPECT_TRUE(world_.told.empty()) << "not confirmed yet";
   EXPECT_FALSE(world_.replica().IsSilent());
@@ -40,15 +40,14 @@ TEST_F(LeadingReplica, OnlyOneThatAMajorityConfirmsSaysThatAReplicaIsNoMember) {
 }
 
 TEST_F(LeadingReplica, SaysNothingToAMemberNorOnceItStopsLeading) {
-  world_.replica().OnOrphanQuestion(NodeId(3), LoneReplica::MemberOn(3), /*damaged=*/false,
-                                    world_.Now());
+  world_.replica().OnOrphanQuestion(NodeId(3), LoneReplica::MemberOn(3), world_.Now());
   Confirm();
   EXPECT_TRUE(world_.told.empty());
-  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, /*damaged=*/false, world_.Now());
+  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, world_.Now());
   world_.TakeTurns();
   world_.replica().StepDown(world_.Now());
   Confirm();
-  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, /*damaged=*/false, world_.Now());
+  world_.replica().OnOrphanQuestion(NodeId(3), kOrphan, world_.Now());
   Confirm();
   EXPECT_TRUE(world_.told.empty());
 }

@@ -449,6 +449,7 @@ TEST(AnEntryThatIsNotUnderstood, StopsTheNodeAndCostsNoCopy) {
   follower.Hear(1, Term(1), append);
   follower.Settle();
   follower.Pass(milliseconds(20));
+  follower.Settle();
   EXPECT_TRUE(follower.failed());
   EXPECT_TRUE(follower.said.empty());
   EXPECT_TRUE(follower.removed.empty());
