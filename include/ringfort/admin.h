@@ -126,6 +126,13 @@ struct ReplicaView {
   LoadView load;
   /// The newest sum that it has made since its node started.
   std::optional<SumView> sum;
+  /// Why its data cannot be read in full; empty when they can. It votes, serves no reads, and is
+  /// repaired by a snapshot of its primary.
+  std::string damage;
+  /// What the repair waits for; empty while it is under way. How many bytes of disk it takes, as
+  /// far as is known.
+  std::string repair_waits_for;
+  std::uint64_t repair_bytes = 0;
 };
 
 struct CounterView {

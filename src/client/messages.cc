@@ -132,6 +132,9 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   }
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();
+  to.damage = from.damage();
+  to.repair_waits_for = from.repair_waits_for();
+  to.repair_bytes = from.repair_bytes();
   to.load = ToLoadView(from.load());
   if (from.has_sum()) {
     const proto::ReplicaSum& sum = from.sum();

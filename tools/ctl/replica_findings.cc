@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
 
 namespace ringfort::ctl {
@@ -13,17 +14,48 @@ namespace {
 
 using Findings = std::vector<Finding>;
 
+// Node and shard are enough: a damaged copy is repaired by itself, and the finding goes.
+void AddDamaged(const std::string& node, const ReplicaView& replica, Findings* findings) {
+  // What a node of an older release finds, only its sum says.
+  const std::string& damage =
+      replica.damage.empty() && replica.sum ? replica.sum->error : replica.damage;
+  if (damage.empty()) return;
+  std::string next = "it votes, serves no reads, and is being repaired from the shard's primary";
+  if (!replica.repair_waits_for.empty()) {
+    next = "it votes and serves no reads; its repair from the shard's primary waits for " +
+           replica.repair_waits_for;
+  }
+  if (replica.repair_bytes > 0) {
+    next += "; that takes " + cli::BytesText(replica.repair_bytes) +
+            " of disk beside the reserve of " + node;
+  }
+  findings->push_back(
+      {Severity::kCritical,
+       "the copy of shard " + std::to_string(replica.shard) + " on " + node + " is damaged", damage,
+       next});
+}
+
+// Many at about the same time are no few bad blocks.
+void AddManyDamaged(const std::string& node, std::uint64_t damaged, std::size_t copies,
+                    Findings* findings) {
+  if (damaged <= 3 && (damaged < 2 || damaged * 20 <= copies)) return;
+  findings->push_back(
+      {Severity::kCritical,
+       std::to_string(damaged) + " copies of " + node + " turned out damaged within ten minutes",
+       "its disk is bad, or a fault of Ringfort calls whole copies damaged; they are repaired one "
+       "at a time, and their old data are kept",
+       "look at the disk (smartctl, the kernel's log) and replace the node if it is bad: "
+       "ringfortctl node drain; if it is not, keep its data directory and report it"});
+}
+
 void AddOfNode(const survey::NodeReport& report, Findings* findings) {
   const std::string name = "node " + std::to_string(report.node.id);
   std::vector<std::string> unsure;
   for (const ReplicaView& replica : report.status->replicas) {
     if (replica.unsure) unsure.push_back(std::to_string(replica.shard));
-    if (!replica.sum || replica.sum->error.empty()) continue;
-    const std::string shard = std::to_string(replica.shard);
-    findings->push_back(
-        {Severity::kCritical, "the copy of shard " + shard + " on " + name + " is damaged",
-         replica.sum->error, "ringfortctl verify --shard=" + shard + " says how to make it anew"});
+    AddDamaged(name, replica, findings);
   }
+  if (report.status->meta_replica) AddDamaged(name, *report.status->meta_replica, findings);
   if (!unsure.empty()) {
     findings->push_back({Severity::kWarning,
                          name + " is unsure of its replica of " + ShardNames(unsure),
@@ -32,10 +64,13 @@ void AddOfNode(const survey::NodeReport& report, Findings* findings) {
                          "wait until it has caught up; that needs a primary of the shard"});
   }
   for (const CounterView& counter : report.status->counters) {
+    if (counter.name == "copies_damaged_lately") {
+      AddManyDamaged(name, counter.value, report.status->replicas.size(), findings);
+    }
     if (counter.name != "replicas_set_aside" || counter.value == 0) continue;
     findings->push_back({Severity::kWarning,
                          name + " has set aside " + Plural(counter.value, "replica"),
-                         "their files were damaged; they are built anew from the other replicas",
+                         "their log lost something; they are built anew from the other replicas",
                          "look at its log and its disk; replace the disk if it goes on"});
   }
 }

@@ -79,7 +79,8 @@ ShardVerdict Compare(const survey::ShardReport& shard, std::uint64_t index) {
     } else if (!HasSum(replica, verdict.index)) {
       add("not checked on " + name + ", whose sum did not come in time (give it a longer --wait)");
     } else if (const SumView& sum = *replica.view->sum; !sum.error.empty()) {
-      add("the copy on " + name + " is damaged: " + sum.error + Rebuild(replica.node));
+      add("the copy on " + name + " is damaged: " + sum.error +
+          " (it is repaired from the shard's primary by itself: ringfortctl doctor says how far)");
     } else {
       nodes_by_sum[{sum.checksum, sum.entries, sum.bytes}].push_back(replica.node);
     }

@@ -208,14 +208,33 @@ TEST(Findings, ReplicasUnsureOrSetAside) {
   ExpectOne(sample, Severity::kWarning, "node 2 is unsure of its replica of shard 0", "crash");
   Sample damaged;
   damaged.reports[0].status->counters = {{"replicas_set_aside", 2}, {"requests", 9}};
-  ExpectOne(damaged, Severity::kWarning, "node 1 has set aside 2 replicas", "damaged");
+  ExpectOne(damaged, Severity::kWarning, "node 1 has set aside 2 replicas", "lost something");
 }
 
-TEST(Findings, CopiesThatAVerifyFoundDamagedOrUnequal) {
+TEST(Findings, DamagedCopiesAndWhatTheirRepairTakes) {
   Sample sample;
-  sample.reports[1].status->replicas[0].sum = SumView{90, 0, 0, 0, "a block is damaged"};
+  ReplicaView& replica = sample.reports[1].status->replicas[0];
+  replica.damage = "a block is damaged";
+  replica.sum = SumView{90, 0, 0, 0, "a block is damaged"};
   ExpectOne(sample, Severity::kCritical, "the copy of shard 0 on node 2 is damaged",
             "a block is damaged");
+  replica.repair_waits_for = "room on its disk";
+  replica.repair_bytes = std::uint64_t{3} << 30;
+  const std::string next = sample.Diagnosed().at(0).what_to_do;
+  EXPECT_NE(next.find("room on its disk"), std::string::npos) << next;
+  EXPECT_NE(next.find("3"), std::string::npos) << next;
+}
+
+TEST(Findings, ManyDamagedCopiesOfANode) {
+  Sample sample;
+  sample.reports[0].status->counters = {{"copies_damaged_lately", 1}};
+  EXPECT_TRUE(sample.Diagnosed().empty()) << "a bad block";
+  sample.reports[0].status->counters = {{"copies_damaged_lately", 4}};
+  ExpectOne(sample, Severity::kCritical, "4 copies of node 1 turned out damaged within ten minutes",
+            "disk is bad");
+}
+
+TEST(Findings, CopiesThatAVerifyFoundUnequal) {
   Sample unequal;
   for (std::size_t node = 0; node < 3; ++node) {
     unequal.reports[node].status->replicas[3].sum = SumView{90, 7, 10, 1000, ""};
