@@ -153,6 +153,12 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   shard_options.write_buffer_bytes = flags_.write_buffer_bytes;
   shard_options.background_bytes_per_second = flags_.background_bytes_per_second;
   shard_options.disk_reserve_bytes = flags_.disk_reserve_bytes;
+  descriptors_ =
+      DivideDescriptors(RaiseDescriptorLimit(), flags_.log_bytes / flags_.log_segment_bytes,
+                        net::ListenerOptions().client_connections_max);
+  shard_options.open_files_max = static_cast<int>(descriptors_.tables);
+  LOG(INFO) << "of its descriptors, " << descriptors_.tables << " are for tables, "
+            << descriptors_.clients << " for clients";
   auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce);
   if (!stores.ok()) return stores.status();
   if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
@@ -247,7 +253,9 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   hooks.requests = this;
   hooks.peers = links_.get();
   hooks.on_event = event;
-  auto listener = net::Listener::Open(address_, loops, hooks);
+  net::ListenerOptions listener_options;
+  listener_options.client_connections_max = descriptors_.clients;
+  auto listener = net::Listener::Open(address_, loops, hooks, listener_options);
   if (!listener.ok()) return listener.status();
   listener_ = *std::move(listener);
   LOG(INFO) << "node " << flags_.node << " of cluster " << node_->cluster_name() << " at "

@@ -19,6 +19,7 @@
 #include "ringfort/status.h"
 #include "rocks/rocks_store.h"
 #include "server/data_dir.h"
+#include "server/descriptors.h"
 #include "server/disk_watch.h"
 #include "server/server_flags.h"
 #include "wal/wal.h"
@@ -52,6 +53,7 @@ class Server final : private net::RequestHandler {
   /// Where this node listens.
   std::string address_;
   net::SystemWallClock wall_;
+  DescriptorBudget descriptors_;
   // In the order in which they are built; taken apart by the destructor in its own.
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<wal::Wal> log_;
