@@ -267,7 +267,7 @@ class Raft {
   void StepAside(MonotonicTime now);
   void OnTimeoutNow(MonotonicTime now, const Message& message);
 
-  // replication.cc
+  // replication.cc and snapshots.cc
   void OnAppendRequest(MonotonicTime now, const Message& message, const AppendRequest& request);
   void OnAppendReply(MonotonicTime now, const Message& message, const AppendReply& reply);
   [[nodiscard]] bool Contradicts(const AppendRequest& request) const;

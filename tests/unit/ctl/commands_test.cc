@@ -297,12 +297,12 @@ TEST_F(Commands, VerifyTellsWhatItCouldNotCheck) {
   };
   verified = Ctl({"verify", "--shard=0"});
   EXPECT_EQ(verified.code, 1);
-  EXPECT_EQ(verified.out,
-            "shard 0: the copy on node 2 is damaged: a block is corrupt (stop node 2 and no other,"
-            " move its data directory away and start it again 10 s later: it is filled from the"
-            " others)\n"
-            "shard 0: not checked on node 3, which is down or has no copy (look at ringfortctl"
-            " status)\n");
+  EXPECT_EQ(
+      verified.out,
+      "shard 0: the copy on node 2 is damaged: a block is corrupt (it is repaired from the shard's"
+      " primary by itself: ringfortctl doctor says how far)\n"
+      "shard 0: not checked on node 3, which is down or has no copy (look at ringfortctl"
+      " status)\n");
   EXPECT_THAT(Ctl({"status"}).out,
               HasSubstr("    its copy of shard 0 is damaged: a block is corrupt\n"));
 }

@@ -233,7 +233,7 @@ TEST_F(RocksDamage, ADamagedCompactionStopsTheStoreOnceAndIsRememberedUntilTheDa
   flush_some();
   for (int i = 0; i < 1000 && store_->health().ok(); ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(store_->health().code(), Code::kIoError) << "final, and not of this replica alone";
-  EXPECT_THAT(store_->health().message(), testing::HasSubstr("gives that copy up"));
+  EXPECT_THAT(store_->health().message(), testing::HasSubstr("repairs that copy"));
   Close();
 
   Open();
@@ -253,6 +253,31 @@ TEST_F(RocksDamage, ADamagedCompactionStopsTheStoreOnceAndIsRememberedUntilTheDa
   Open();
   data_ = store_->Open(kName).value();
   EXPECT_TRUE(data_->damage().ok()) << "these are other data";
+}
+
+// Whoever found the damage by a read: the process that runs compacts the files no more, either.
+TEST_F(RocksDamage, AMarkKeepsTheFilesAsTheyAre) {
+  FlipByte(file(), std::filesystem::file_size(file()) / 2);
+  Open();
+  data_ = store_->Open(kName).value();
+  ASSERT_TRUE(store_->MarkDamaged(kName, Status(Code::kCorruption, "a bad block")).ok());
+  for (std::uint64_t index = 2; index < 10; ++index) {
+    const std::vector<Mutation> mutations = {{.key = Key(0), .value = Value(0)},
+                                             {.key = Key(kEntries - 1), .value = Value(1)}};
+    ASSERT_TRUE(data_->Apply(mutations, {LogIndex(index), Term(1)}, true).ok());
+    ASSERT_TRUE(data_->Flush().ok());
+  }
+  // What comes after a compaction that was scheduled waits for it.
+  ASSERT_TRUE(store_->Create({{ShardId(2), Generation(1)}}).ok());
+  auto other = store_->Open({ShardId(2), Generation(1)}).value();
+  for (std::uint64_t index = 1; index < 10; ++index) {
+    ASSERT_TRUE(
+        other->Apply({{.key = Key(0), .value = Value(0)}}, {LogIndex(index), Term(1)}, true).ok());
+    ASSERT_TRUE(other->Flush().ok());
+  }
+  EXPECT_TRUE(store_->health().ok()) << store_->health().ToString();
+  EXPECT_GE(scratch_.data_files().size(), 9U) << "none of the family's was merged";
+  other.reset();
 }
 
 }  // namespace
