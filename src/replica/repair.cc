@@ -90,6 +90,8 @@ void Replica::FinishRepair(Repair& repair) {
     return host_->OnFatal(Status(Code::kIoError, repair.log_status.message()));
   }
   if (log_code == Code::kNotFound) return host_->Wake(this);  // Again, by a tick.
+  // A newer release wrote it: nothing is applied before it is understood.
+  if (repair.status.code() == Code::kUnsupported) return host_->OnFatal(repair.status);
   if (!repair.status.ok()) return DropImport(repair.status);
   if (applying_in_pool_) return;  // Again, when that has ended.
   std::shared_ptr<Import> import = import_;

@@ -37,11 +37,11 @@ void SaidIsStored::OnMessage(NodeId from, const proto::RaftMessage& message) {
   }
 }
 
-// Of one process and replica, whatever is done to its data.
+// Of one process and replica, whatever is done to its data. (What goes to others has no order.)
 void SaidIsStored::OnCommitSaid(NodeId from, const proto::RaftMessage& message) {
   const ShardId shard(message.shard());
   const LogIndex now(message.append_reply().commit());
-  Said& before = commits_[{from, shard}];
+  Said& before = commits_[{from, shard, ReplicaId(message.to())}];
   if (before.by == ReplicaId(message.from()) && now < before.commit) {
     complain_(kName, Text(from) + " of " + Text(shard) + " goes back from commit " +
                          Text(before.commit) + " to " + Text(now));
@@ -66,7 +66,7 @@ void SaidIsStored::OnHardState(NodeId node, ShardId shard, const raft::HardState
 }
 
 void SaidIsStored::OnCrash(NodeId node) {
-  std::erase_if(commits_, [node](const auto& one) { return one.first.first == node; });
+  std::erase_if(commits_, [node](const auto& one) { return std::get<0>(one.first) == node; });
   for (auto& [place, state] : written_) {
     if (place.first == node) {
       state = log_of_(node).SyncedHardState(place.second).value_or(raft::HardState());

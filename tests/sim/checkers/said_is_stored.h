@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "ringfort/peer.pb.h"
@@ -34,8 +35,8 @@ class SaidIsStored {
   const Complain complain_;
   const LogOf log_of_;
   std::map<std::pair<NodeId, ShardId>, raft::HardState> written_;
-  /// Of the processes that run.
-  std::map<std::pair<NodeId, ShardId>, Said> commits_;
+  /// Of the processes that run, by whom it was said to.
+  std::map<std::tuple<NodeId, ShardId, ReplicaId>, Said> commits_;
 };
 
 }  // namespace ringfort::sim

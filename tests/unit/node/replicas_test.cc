@@ -262,7 +262,8 @@ TEST_F(Replicas, OneWhoseDataAreGoneStaysTheMemberThatItIs) {
   Start();
   EXPECT_EQ(Hosted(), Own());
   int damaged = 0;
-  for (const proto::ReplicaStatus& replica : OwnStatus().replicas()) {
+  const proto::NodeStatus status = OwnStatus();
+  for (const proto::ReplicaStatus& replica : status.replicas()) {
     damaged += replica.damage().empty() ? 0 : 1;
     EXPECT_EQ(replica.damage().empty(), replica.shard() != 0);
   }
