@@ -15,13 +15,16 @@ std::optional<DialLedger::Admission> DialLedger::Admit(const env::PeerIdentity& 
   return newest.admission;
 }
 
-void DialLedger::Supersede(const env::PeerIdentity& newest) {
+std::vector<env::Lane> DialLedger::Supersede(const env::PeerIdentity& newest) {
+  std::vector<env::Lane> unheard;
   for (const env::Lane lane : {env::Lane::kLiveness, env::Lane::kBulk}) {
     const auto found = newest_.find({newest.node, lane});
     if (found == newest_.end() || found->second.peer == newest) continue;
+    if (found->second.open) unheard.push_back(lane);
     found->second.admission = 0;
     found->second.open = false;
   }
+  return unheard;
 }
 
 bool DialLedger::Hear(NodeId from, env::Lane lane, Admission admission, MonotonicTime now) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
@@ -25,8 +26,10 @@ class DialLedger {
   /// A hello of a process that BootLedger lets in. None: a newer connection was admitted before.
   std::optional<Admission> Admit(const env::PeerIdentity& peer, env::Lane lane,
                                  env::DialNumber dial);
-  /// The process is the newest of its node: what earlier ones still bring does not count.
-  void Supersede(const env::PeerIdentity& newest);
+  /// The process is the newest of its node: what earlier ones still bring does not count. Returns
+  /// the lanes of which an open connection is not heard any more: it must be closed, for its dialer
+  /// may live (a hello of a directory that was replaced may come late), and has to dial anew.
+  std::vector<env::Lane> Supersede(const env::PeerIdentity& newest);
   /// A message came over the connection. False: it does not count.
   bool Hear(NodeId from, env::Lane lane, Admission admission, MonotonicTime now);
   /// The connection has ended.

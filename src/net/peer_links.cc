@@ -126,9 +126,15 @@ void PeerLinks::Redial(NodeId to, env::Lane lane) {
 Status PeerLinks::See(const env::PeerIdentity& peer) {
   const BootLedger::Sighting sighting = ledger_.See(peer);
   if (sighting.outdated) return Outdated(peer);
+  std::vector<env::Lane> unheard;
   {
     const std::lock_guard lock(mutex_);
-    dials_.Supersede(peer);
+    unheard = dials_.Supersede(peer);
+  }
+  for (const env::Lane lane : unheard) {
+    if (const auto other = accepted_[{peer.node, lane}].lock()) {
+      other->Close({Code::kCancelled, "another process of this node has shown itself"});
+    }
   }
   if (sighting.gone) hooks_.events->OnGone(*sighting.gone);
   return Status::Ok();

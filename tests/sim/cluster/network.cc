@@ -154,6 +154,13 @@ void Network::OnHello(Wire* wire, const CallPtr& call) {
     Tell(to, "gone",
          [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
   }
+  for (const env::Lane lane : to->dials.Supersede(call->dialer)) {
+    Wire* const other = &WireOf(wire->from, wire->to, lane);
+    if (other->asked != nullptr) other->asked->reset = other->asked != call;
+    if (other->link == nullptr) continue;
+    events_->After(Between(random_, 50us, 3ms), nullptr, "reset",
+                   [this, other, closed = other->link] { Reset(other, closed); });
+  }
   const auto admission = to->dials.Admit(call->dialer, wire->lane, call->dial);
   if (!admission) return;
   call->admission = *admission;
@@ -168,6 +175,7 @@ void Network::OnAnswer(Wire* wire, const CallPtr& call) {
   Port* to = FindProcess(call->reached);
   if (wire->asked != call || to == nullptr) return;
   wire->asked = nullptr;
+  if (call->reset) return DialSoon(wire, Between(random_, 0us, 5ms));
   wire->link = call;
   wire->suspect = false;
   wire->held.clear();

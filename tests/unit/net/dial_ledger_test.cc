@@ -99,5 +99,16 @@ TEST(DialLedgerTest, APeerIsHeardWhileAConnectionIsOpenThatBroughtSomething) {
   EXPECT_TRUE(ledger.HeardSince(kPeer, kNow)) << "the end of a connection that was replaced";
 }
 
+// The hello of a directory's last process may be read after that of the directory which came in its
+// place (simulator, seed 650): the living one must be told to dial anew, on each lane.
+TEST(DialLedgerTest, WhatIsNotHeardAnyMoreIsToBeClosed) {
+  DialLedger ledger;
+  const auto liveness = ledger.Admit(Boot(1, 2), Lane::kLiveness, DialNumber(1));
+  ASSERT_TRUE(ledger.Admit(Boot(1, 2), Lane::kBulk, DialNumber(2)));
+  ledger.End(kPeer, Lane::kLiveness, *liveness);
+  EXPECT_EQ(ledger.Supersede(Boot(2, 1)), (std::vector<Lane>{Lane::kBulk}));
+  EXPECT_TRUE(ledger.Supersede(Boot(2, 1)).empty()) << "once";
+}
+
 }  // namespace
 }  // namespace ringfort::net
