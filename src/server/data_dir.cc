@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "features/features.h"
+#include "server/store_presence.h"
 #include "wal/file.h"
 #include "wal/identity_file.h"
 #include "wire/id_codec.h"
@@ -24,14 +25,28 @@ Status IoError(const std::string& path, int error, const std::string& what_to_do
   return Status(Code::kIoError, path + ": " + std::strerror(error) + " (" + what_to_do + ")");
 }
 
-Incarnation DrawIncarnation() {
+/// Starts that a lineage remembers: a peer that was away for more cannot tell an old copy by it.
+constexpr int kLivesMax = 256;
+
+std::uint64_t Draw() {
   std::random_device device;
-  auto draw = [&device] {
-    return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
-  };
+  return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
+}
+
+Incarnation DrawIncarnation() {
   Incarnation drawn;
-  while (drawn.empty()) drawn = Incarnation{draw(), draw()};
+  while (drawn.empty()) drawn = Incarnation{Draw(), Draw()};
   return drawn;
+}
+
+void AddLife(std::uint64_t boot, proto::Lineage* lives) {
+  std::uint64_t nonce = 0;
+  while (nonce == 0) nonce = Draw();
+  lives->add_boots(boot);
+  lives->add_nonces(nonce);
+  const int surplus = std::max(0, lives->boots_size() - kLivesMax);
+  lives->mutable_boots()->erase(lives->boots().begin(), lives->boots().begin() + surplus);
+  lives->mutable_nonces()->erase(lives->nonces().begin(), lives->nonces().begin() + surplus);
 }
 
 }  // namespace
@@ -161,12 +176,21 @@ bool DataDir::has_peers() const {
                        static_cast<int>(identity_.record().replicas())) > 1;
 }
 
-std::string DataDir::AsideOf(const std::string& store_dir) const {
-  return store_dir + ".damaged-" + std::to_string(identity_.setting_aside());
+std::uint64_t DataDir::newest_set_aside() const {
+  for (int i = identity_.set_aside_size() - 1; i >= 0; --i) {
+    const std::uint64_t number = identity_.set_aside(i).number();
+    for (const std::string& store : {log_dir(), data_dir()}) {
+      std::error_code unknown;  // Then it is not there for this process.
+      if (std::filesystem::exists(AsideOf(store, number), unknown)) return number;
+    }
+  }
+  return 0;
 }
 
-Status DataDir::SetStoresAside() {
+Status DataDir::BeginSettingAside(proto::SetAside* aside) {
   identity_.set_setting_aside(identity_.boot() + 1);
+  aside->set_number(identity_.setting_aside());
+  aside->set_log_batches(identity_.log_batches());
   identity_.set_log_batches(0);
   // Whatever replicas were made here are lost: none may be made as a voter again.
   identity_.set_replicas_made(identity_.has_record());
@@ -174,15 +198,37 @@ Status DataDir::SetStoresAside() {
   return FinishSettingAside();
 }
 
+Status DataDir::SetStoresAside() {
+  return BeginSettingAside(identity_.add_set_aside());
+}
+
+Status DataDir::GiveStoresUp() {
+  proto::SetAside* aside = identity_.add_set_aside();
+  aside->set_incarnation(identity_.incarnation());
+  aside->mutable_lives()->Swap(identity_.mutable_lives());
+  identity_.clear_lives();
+  incarnation_ = DrawIncarnation();
+  identity_.set_incarnation(wire::EncodeId(incarnation_));
+  return BeginSettingAside(aside);
+}
+
 // A store that has no counterpart aside is moved; it may be an empty one that was made to begin
 // anew, where the damage was that there was none, and nothing is lost by that.
+// Where nothing of a store is left there is nothing to move; the place may be where a disk is
+// mounted.
 Status DataDir::FinishSettingAside() {
-  for (const std::string& store : {log_dir(), data_dir()}) {
+  for (const auto& [store, kind] :
+       {std::pair(log_dir(), StoreKind::kLog), std::pair(data_dir(), StoreKind::kData)}) {
     std::error_code error;
-    const bool there = std::filesystem::exists(store, error);
-    const bool moved = !error && std::filesystem::exists(AsideOf(store), error);
-    if (!error && there && !moved) std::filesystem::rename(store, AsideOf(store), error);
-    if (error) {
+    const bool leads_nowhere =
+        std::filesystem::is_symlink(store, error) && !std::filesystem::exists(store, error);
+    const Result<std::string> absent = WhyAbsent(store, kind);
+    if (!absent.ok()) return absent.status();
+    const bool moved = std::filesystem::exists(AsideOf(store), error);
+    if (!error && !moved && (absent->empty() || leads_nowhere)) {
+      std::filesystem::rename(store, AsideOf(store), error);
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
       return Status(Code::kIoError, store + ": " + error.message() + " (move it to " +
                                         AsideOf(store) + " yourself)");
     }
@@ -193,6 +239,7 @@ Status DataDir::FinishSettingAside() {
 
 Status DataDir::CountBoot(std::uint64_t log_batches) {
   identity_.set_boot(identity_.boot() + 1);
+  AddLife(identity_.boot(), identity_.mutable_lives());
   identity_.set_log_batches(log_batches);
   identity_.clear_setting_aside();
   return Save(identity_.SerializeAsString());

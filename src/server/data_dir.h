@@ -3,7 +3,7 @@
 //   DIR/identity   who this directory is (proto::Identity), replaced atomically
 //   DIR/log/       the replicated log (src/wal)
 //   DIR/data/      the shards' data (src/rocks)
-//   DIR/log.damaged-7, DIR/data.damaged-7   what boot 7 found damaged, and no program reads again
+//   DIR/log.damaged-7, DIR/data.damaged-7   what boot 7 quarantined: only `--bring_back` reads it
 #pragma once
 
 #include <memory>
@@ -37,21 +37,38 @@ class DataDir final : public storage::IdentityStore {
   [[nodiscard]] std::string log_dir() const { return path_ + "/log"; }
   [[nodiscard]] std::string data_dir() const { return path_ + "/data"; }
 
-  /// Whether damaged stores were being set aside when the process before ended.
+  /// Whether stores were being quarantined when the process before ended.
   [[nodiscard]] bool setting_aside() const { return identity_.setting_aside() != 0; }
   /// Whether other nodes have what this one holds, so that they can fill it again.
   [[nodiscard]] bool has_peers() const;
+  /// Whether a cluster has taken the node in, so that there were replicas.
+  [[nodiscard]] bool has_replicas() const { return identity_.has_record(); }
   /// Notes durably that the stores are damaged and nothing of them counts, and moves them aside.
   /// Nobody has them open.
   Status SetStoresAside();
+  /// The same of stores that an operator gives up, damaged or not: the directory is another one
+  /// from now on, with an incarnation of its own, as an empty one would be.
+  Status GiveStoresUp();
   /// Moves aside what a process before was cut short in moving. What stands at the places of the
   /// stores then is new. Any number of times; lasts when it returns.
   Status FinishSettingAside();
   /// Where a store of that directory goes.
-  [[nodiscard]] std::string AsideOf(const std::string& store_dir) const;
+  [[nodiscard]] std::string AsideOf(const std::string& store_dir) const {
+    return AsideOf(store_dir, identity_.setting_aside());
+  }
+  [[nodiscard]] static std::string AsideOf(const std::string& store_dir, std::uint64_t number) {
+    return store_dir + ".damaged-" + std::to_string(number);
+  }
 
-  /// Stores the next boot number, and that the stores of now count: before the first hello, once
-  /// they are open. `log_batches` as Wal::batches_at_open() tells it.
+  /// Whether a peer has refused this directory as an old copy, and none has taken it since.
+  [[nodiscard]] bool is_old_copy() const { return identity_.lives().has_refused(); }
+
+  /// The newest stores that were quarantined here and are still there; 0: none.
+  [[nodiscard]] std::uint64_t newest_set_aside() const;
+
+  /// Stores the next boot number with a nonce for it, in one write, and that the stores of now
+  /// count: before the first hello, once they are open. `log_batches` as Wal::batches_at_open()
+  /// tells it.
   Status CountBoot(std::uint64_t log_batches);
   Status Save(std::string_view bytes) override;
   /// The cluster has taken the node in: notes it durably. No replica is made here but by primaries.
@@ -61,6 +78,7 @@ class DataDir final : public storage::IdentityStore {
   explicit DataDir(std::string path) : path_(std::move(path)) {}
   Status Lock();
   Status LoadIdentity(NodeId node, const std::string& cluster_name);
+  Status BeginSettingAside(proto::SetAside* aside);
   [[nodiscard]] std::string identity_file() const { return path_ + "/identity"; }
 
   const std::string path_;

@@ -3,60 +3,19 @@
 #include <glog/logging.h>
 
 #include <chrono>
-#include <future>
 #include <map>
-#include <memory>
 #include <thread>
 #include <utility>
 
 #include "net/address.h"
-#include "net/channel.h"
 #include "net/clocks.h"
-#include "net/connection_group.h"
-#include "net/event_loop.h"
+#include "server/question.h"
 #include "wire/status_codec.h"
 
 namespace ringfort::server {
 namespace {
 
-constexpr Duration kAnswerMax = std::chrono::seconds(5);
 constexpr Duration kPause = std::chrono::milliseconds(300);
-
-// A connection to a node for as long as it takes to ask it something.
-class Question {
- public:
-  Question(net::Address address, ClusterId cluster_id) {
-    net::Channel::Options options;
-    options.cluster_id = cluster_id;
-    channel_ = std::make_shared<net::Channel>(&loop_, &group_, std::move(address), options);
-  }
-  ~Question() {
-    std::promise<void> closed;
-    loop_.Post([&] {
-      channel_->Close(Status(Code::kCancelled, "asked"));
-      closed.set_value();
-    });
-    closed.get_future().wait();
-    group_.Shutdown(Status(Code::kCancelled, "asked"));
-    loop_.Stop();
-  }
-
-  Result<proto::Response> Ask(const proto::Request& request) {
-    auto answer = std::make_shared<std::promise<Result<proto::Response>>>();
-    std::future<Result<proto::Response>> future = answer->get_future();
-    loop_.Post([this, request, answer] {
-      channel_->Call(request,
-                     [answer](Result<proto::Response> response) { answer->set_value(response); });
-    });
-    if (future.wait_for(kAnswerMax) == std::future_status::ready) return future.get();
-    return Status(Code::kUnavailable, "no answer within 5 s");
-  }
-
- private:
-  net::EventLoop loop_;
-  net::ConnectionGroup group_;
-  std::shared_ptr<net::Channel> channel_;
-};
 
 std::string AddressOf(Question* question, std::uint32_t node) {
   proto::Request request;

@@ -18,6 +18,7 @@
 #include "ringfort/version.h"
 #include "server/config.h"
 #include "server/join.h"
+#include "server/others_serve.h"
 #include "server/stores.h"
 #include "wire/id_codec.h"
 #include "wire/map_codec.h"
@@ -27,6 +28,8 @@ namespace {
 
 constexpr std::size_t kPoolThreads = 4;
 constexpr std::uint32_t kEventLinesPerSecond = 10;
+/// How long a node with damaged stores waits for the others to serve.
+constexpr Duration kOthersServeMax = std::chrono::seconds(20);
 
 // Tries the port before anything is written, so that a second start by mistake leaves no trace. The
 // listener binds it for good, later.
@@ -159,7 +162,14 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   shard_options.open_files_max = static_cast<int>(descriptors_.tables);
   LOG(INFO) << "of its descriptors, " << descriptors_.tables << " are for tables, "
             << descriptors_.clients << " for clients";
-  auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce);
+  GiveUpRules rules;
+  rules.start_empty = flags_.start_empty;
+  rules.others_serve = [this] {
+    LOG(WARNING) << "the log or the data are damaged: asking the other nodes whether they serve "
+                    "without them";
+    return AwaitOthersServe(dir_->identity(), kOthersServeMax);
+  };
+  auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce, rules);
   if (!stores.ok()) return stores.status();
   if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
   log_ = std::move(stores->log);

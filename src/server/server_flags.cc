@@ -25,6 +25,20 @@ DEFINE_string(zone, "", "with --join: what fails together with this node; none: 
 DEFINE_uint32(weight, 1, "with --join: how much this node holds, 1 to 1000, as in a config");
 DEFINE_uint32(join_timeout_s, 60, "with --join: how long to ask, in seconds");
 DEFINE_string(data_dir, "", "this node's data directory; made when it is not there");
+DEFINE_bool(
+    start_empty, false,
+    "this once: gives this node's copies up, where its log or data are lost for good or are "
+    "an old copy. What is left is kept beside, and the other nodes fill the node again. "
+    "Refused where all is whole");
+DEFINE_uint64(bring_back, 0,
+              "instead of a start: puts the quarantined log.damaged-N and data.damaged-N back, "
+              "where that helps. Needs --data_dir alone");
+DEFINE_bool(
+    accept_old_copies, false,
+    "instead of a start: forgets which starts of the other nodes this one has seen, so that "
+    "it takes nodes whose directories were put back from copies. Only where all nodes were: "
+    "what was acknowledged since may be lost. Needs --data_dir alone");
+DEFINE_bool(dry_run, false, "with these: says what would be done, and does not do it");
 DEFINE_string(
     durability, "synced",
     "synced: acknowledged writes are synced on a majority; relaxed: written on a majority, "
@@ -71,6 +85,10 @@ const std::vector<const char*>& OwnFlags() {
   static const std::vector<const char*> names{"config",
                                               "node",
                                               "data_dir",
+                                              "start_empty",
+                                              "bring_back",
+                                              "accept_old_copies",
+                                              "dry_run",
                                               "join",
                                               "listen",
                                               "zone",
@@ -109,7 +127,9 @@ std::vector<std::string> SplitList(const std::string& list) {
   std::printf(
       "ringfortd %s: a storage node of a Ringfort cluster\n\n"
       "  ringfortd --config=FILE --node=ID --data_dir=DIR [FLAG ...]\n"
-      "  ringfortd --join=HOST:PORT,... --node=ID --listen=HOST:PORT --data_dir=DIR [FLAG ...]\n\n",
+      "  ringfortd --join=HOST:PORT,... --node=ID --listen=HOST:PORT --data_dir=DIR [FLAG ...]\n"
+      "  ringfortd --data_dir=DIR --bring_back=N [--dry_run]\n"
+      "  ringfortd --data_dir=DIR --accept_old_copies [--dry_run]\n\n",
       kVersion);
   for (const char* name : OwnFlags()) {
     const gflags::CommandLineFlagInfo info = gflags::GetCommandLineFlagInfoOrDie(name);
@@ -142,6 +162,8 @@ Status SetFlags(int argc, char** argv) {
     std::string value;
     if (equals != std::string_view::npos) {
       value = word.substr(equals + 1);
+    } else if (gflags::GetCommandLineFlagInfoOrDie(name.c_str()).type == "bool") {
+      value = "true";
     } else if (i + 1 < argc) {
       value = argv[++i];
     } else {
@@ -153,6 +175,26 @@ Status SetFlags(int argc, char** argv) {
     }
   }
   return Status::Ok();
+}
+
+// What is done to a stopped node's directory.
+Result<ServerFlags> OfflineFlags() {
+  if (FLAGS_bring_back != 0 && FLAGS_accept_old_copies) {
+    return Wrong("--bring_back and --accept_old_copies are both given", "do one after the other");
+  }
+  if (!FLAGS_config.empty() || !FLAGS_join.empty() || FLAGS_node != 0 || FLAGS_start_empty) {
+    return Wrong("--bring_back and --accept_old_copies start no node",
+                 "give only --data_dir and --dry_run with them");
+  }
+  if (FLAGS_data_dir.empty()) {
+    return Wrong("--data_dir is missing", "give the directory of the stopped node");
+  }
+  ServerFlags flags;
+  flags.data_dir = FLAGS_data_dir;
+  flags.bring_back = FLAGS_bring_back;
+  flags.accept_old_copies = FLAGS_accept_old_copies;
+  flags.dry_run = FLAGS_dry_run;
+  return flags;
 }
 
 // A node is one of the config's, or joins.
@@ -222,6 +264,10 @@ Status CheckRanges() {
 
 Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   if (Status status = SetFlags(argc, argv); !status.ok()) return status;
+  if (FLAGS_bring_back != 0 || FLAGS_accept_old_copies) return OfflineFlags();
+  if (FLAGS_dry_run) {
+    return Wrong("--dry_run goes with --bring_back or --accept_old_copies", "leave it out");
+  }
   if (Status status = CheckWay(); !status.ok()) return status;
   if (FLAGS_node == 0) {
     return Wrong("--node is missing", FLAGS_join.empty() ? "give this node's id in the config"
@@ -249,6 +295,7 @@ Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   flags.repair_after = std::chrono::seconds(FLAGS_repair_after_s);
   flags.node = NodeId(FLAGS_node);
   flags.data_dir = FLAGS_data_dir;
+  flags.start_empty = FLAGS_start_empty;
   while (flags.data_dir.size() > 1 && flags.data_dir.back() == '/') flags.data_dir.pop_back();
   flags.lease_reads = FLAGS_reads == "lease";
   flags.io_threads = FLAGS_io_threads != 0

@@ -23,6 +23,14 @@ struct ServerFlags {
   std::chrono::milliseconds repair_after{300'000};
   NodeId node;
   std::string data_dir;
+  /// The node gives up what it holds, where that is absent, damaged or an old copy.
+  bool start_empty = false;
+  /// Instead of a start: the quarantined stores of that number are brought back; 0: none.
+  std::uint64_t bring_back = 0;
+  /// Instead of a start: it is forgotten which starts of its peers this node has seen.
+  bool accept_old_copies = false;
+  /// Of these two: looked at, and not done.
+  bool dry_run = false;
   wal::Durability durability = wal::Durability::kSynced;
   bool lease_reads = true;
   int io_threads = 1;

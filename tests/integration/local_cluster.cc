@@ -95,9 +95,11 @@ void LocalCluster::AddFlags(const std::vector<std::string>& flags) {
   flags_.insert(flags_.end(), flags.begin(), flags.end());
 }
 
-void LocalCluster::Start(std::uint32_t node) {
+void LocalCluster::Start(std::uint32_t node, const std::vector<std::string>& flags) {
+  std::vector<std::string> words = Words(node);
+  words.insert(words.end(), flags.begin(), flags.end());
   running_[node] = std::make_unique<Process>(
-      Words(node), (dir_.path() / ("node-" + std::to_string(node) + ".log")).string());
+      std::move(words), (dir_.path() / ("node-" + std::to_string(node) + ".log")).string());
 }
 
 void LocalCluster::StartAll() {

@@ -48,7 +48,8 @@ class LocalCluster {
   void AddFlags(const std::vector<std::string>& flags);
   void RunUnder(std::vector<std::string> words) { before_ = std::move(words); }
 
-  void Start(std::uint32_t node);
+  /// `flags`: more flags for this start alone.
+  void Start(std::uint32_t node, const std::vector<std::string>& flags = {});
   void StartAll();
   /// Starts a node that the config does not name: it joins. Again by Start.
   void StartJoining(std::uint32_t node);

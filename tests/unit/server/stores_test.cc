@@ -1,5 +1,5 @@
 // Damaged stores are moved aside, never deleted, and a crash between any two steps of that comes to
-// the same end (protocols 4).
+// the same end (protocols 4). Absent ones are left as they are.
 #include "server/stores.h"
 
 #include <gmock/gmock.h>
@@ -63,7 +63,8 @@ class StoresTest : public testing::Test {
   }
   Result<Stores> Open(wal::Options log_options = {}) {
     log_options.segment_bytes = 64 << 10;
-    return OpenStores(dir_.get(), log_options, {}, [this](const Status& why) { fatal_ = why; });
+    return OpenStores(
+        dir_.get(), log_options, {}, [this](const Status& why) { fatal_ = why; }, rules_);
   }
   static void Fill(Stores& stores) {
     EXPECT_TRUE(stores.shards->Create({{ShardId(3), storage::Generation(1)}}).ok());
@@ -111,6 +112,7 @@ class StoresTest : public testing::Test {
   fs::path scratch_;
   fs::path path_;
   std::unique_ptr<DataDir> dir_;
+  GiveUpRules rules_{.others_serve = [] { return Status::Ok(); }};
   /// Why the node would have had to stop.
   Status fatal_;
 };
@@ -233,16 +235,153 @@ TEST_F(StoresTest, AFlippedByteInTheLog) {
   EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
 }
 
-TEST_F(StoresTest, ADeletedLog) {
-  fs::remove_all(path_ / "log");
-  ExpectSetAside();
-  EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
+/// A way in which a store is not there, and the word for it.
+struct Absence {
+  std::string word;
+  std::function<void(const fs::path& store)> make;
+};
+const std::vector<Absence>& Absences() {
+  static const std::vector<Absence> absences = {
+      {"is not there", [](const fs::path&) {}},
+      {"is empty", [](const fs::path& store) { fs::create_directory(store); }},
+      {"is empty", [](const fs::path& store) { fs::create_directories(store / "lost+found"); }},
+      {"is a link to /nowhere",
+       [](const fs::path& store) { fs::create_symlink("/nowhere/at/all", store); }},
+      {"is no directory", [](const fs::path& store) { std::ofstream(store) << "x"; }},
+      {"holds other files",
+       [](const fs::path& store) {
+         fs::create_directory(store);
+         std::ofstream(store / "README") << "a disk of somebody else";
+       }},
+  };
+  return absences;
 }
 
-TEST_F(StoresTest, AnEmptiedLog) {
-  fs::remove_all(path_ / "log");
-  fs::create_directory(path_ / "log");
+// The run: the disks of the logs are mounted late after a power cut, on all nodes at once; every
+// copy of everything was quarantined for ever.
+TEST_F(StoresTest, AnAbsentStoreStopsTheStartAndChangesNothing) {
+  for (const std::string store : {"log", "data"}) {
+    for (const Absence& absence : Absences()) {
+      SCOPED_TRACE(store + " " + absence.word);
+      fs::rename(path_ / store, scratch_ / "unmounted");
+      absence.make(path_ / store);
+      OpenDir();
+      const std::string identity = dir_->identity().SerializeAsString();
+      const auto stores = Open();
+      ASSERT_EQ(stores.status().code(), Code::kUnavailable) << stores.status().ToString();
+      EXPECT_THAT(stores.status().message(),
+                  HasSubstr((path_ / store).string() + " " + absence.word));
+      EXPECT_THAT(stores.status().message(), HasSubstr("mount"));
+      EXPECT_THAT(stores.status().message(), HasSubstr("--start_empty"));
+      OpenDir();
+      EXPECT_EQ(dir_->identity().SerializeAsString(), identity);
+      EXPECT_FALSE(fs::exists(path_ / "log.damaged-4"));
+      EXPECT_FALSE(fs::exists(path_ / "data.damaged-4"));
+      fs::remove_all(path_ / store);
+      fs::rename(scratch_ / "unmounted", path_ / store);
+    }
+  }
+  // The disk is back.
+  OpenDir();
+  auto stores = Open();
+  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+  EXPECT_EQ(stores->damage, "");
+  EXPECT_EQ(stores->log->TakeRecovery().shards.size(), 1U);
+  EXPECT_EQ(dir_->identity().boot(), 4U);
+}
+
+TEST_F(StoresTest, AnOperatorGivesAnAbsentStoreUp) {
+  for (const Absence& absence : Absences()) {
+    SCOPED_TRACE(absence.word);
+    const fs::path good = scratch_ / "good";
+    fs::copy(path_, good, fs::copy_options::recursive);
+    fs::remove_all(path_ / "log");
+    if (absence.word != "is no directory") absence.make(path_ / "log");
+    OpenDir();
+    const Incarnation before = dir_->incarnation();
+    rules_.start_empty = true;
+    auto stores = Open();
+    ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+    EXPECT_THAT(stores->damage, HasSubstr("--bring_back=4"));
+    EXPECT_NE(dir_->incarnation(), before) << "it is another directory, as an empty one would be";
+    EXPECT_EQ(dir_->identity().lives().boots_size(), 1);
+    EXPECT_TRUE(dir_->identity().replicas_made());
+    EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
+    EXPECT_TRUE(stores->shards->List().empty());
+    EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
+    stores->shards.reset();
+    stores->log.reset();
+    // The flag is still there at the next start.
+    OpenDir();
+    const auto again = Open();
+    EXPECT_EQ(again.status().code(), Code::kConditionFailed) << again.status().ToString();
+    rules_.start_empty = false;
+    OpenDir();
+    EXPECT_TRUE(Open().ok());
+    EXPECT_EQ(dir_->identity().boot(), 5U);
+    dir_.reset();
+    fs::remove_all(path_);
+    fs::rename(good, path_);
+  }
+}
+
+TEST_F(StoresTest, WholeStoresAreNotGivenUp) {
+  OpenDir();
+  rules_.start_empty = true;
+  const auto stores = Open();
+  EXPECT_EQ(stores.status().code(), Code::kConditionFailed);
+  EXPECT_THAT(stores.status().message(), HasSubstr("without --start_empty"));
+  EXPECT_EQ(dir_->identity().boot(), 3U);
+}
+
+TEST_F(StoresTest, AnOldCopyIsGivenUpWhole) {
+  OpenDir();
+  proto::Identity identity = dir_->identity();
+  identity.mutable_lives()->mutable_refused()->set_by(2);
+  ASSERT_TRUE(dir_->Save(identity.SerializeAsString()).ok());
+  OpenDir();
+  rules_.start_empty = true;
+  auto stores = Open();
+  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
+  EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
+  EXPECT_FALSE(dir_->is_old_copy());
+  EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
+}
+
+// The run: the logs of all nodes are damaged at once. Each would move the last copies aside.
+TEST_F(StoresTest, DamagedStoresStayUntilTheOtherNodesServe) {
+  DamageLog();
+  rules_.others_serve = [] { return Status(Code::kUnavailable, "nobody else serves 3"); };
+  OpenDir();
+  const auto stores = Open();
+  EXPECT_EQ(stores.status().code(), Code::kUnavailable);
+  EXPECT_THAT(stores.status().message(), HasSubstr("segment-00000000000000000001"));
+  EXPECT_THAT(stores.status().message(), HasSubstr("nobody else serves 3"));
+  EXPECT_FALSE(dir_->setting_aside());
+  EXPECT_TRUE(fs::exists(path_ / "log/segment-00000000000000000001"));
+  EXPECT_FALSE(fs::exists(path_ / "log.damaged-4"));
+  rules_.others_serve = [] { return Status::Ok(); };
   ExpectSetAside();
+}
+
+// Each start draws a number of its own: two lives from one state differ in it.
+TEST_F(StoresTest, TwoStartsFromOneStateCanBeToldApart) {
+  const fs::path copy = scratch_ / "copy";
+  fs::copy(path_, copy, fs::copy_options::recursive);
+  OpenDir();
+  ASSERT_TRUE(Open().ok());
+  const proto::Lineage first = dir_->identity().lives();
+  EXPECT_EQ(first.boots_size(), 4);
+  dir_.reset();
+  fs::remove_all(path_);
+  fs::rename(copy, path_);
+  OpenDir();
+  ASSERT_TRUE(Open().ok());
+  const proto::Lineage& second = dir_->identity().lives();
+  ASSERT_EQ(second.boots_size(), 4);
+  EXPECT_EQ(first.boots(3), second.boots(3));
+  EXPECT_NE(first.nonces(3), second.nonces(3));
+  EXPECT_EQ(first.nonces(2), second.nonces(2));
 }
 
 // The run: an operator brings back last week's copy of the log alone. It is whole by itself.
@@ -265,12 +404,6 @@ TEST_F(StoresTest, AnOldCopyOfTheLog) {
   ASSERT_TRUE(stores.ok()) << stores.status().ToString();
   EXPECT_THAT(stores->damage, HasSubstr("log.damaged-6"));
   EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
-}
-
-TEST_F(StoresTest, DeletedData) {
-  fs::remove_all(path_ / "data");
-  ExpectSetAside();
-  EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
 }
 
 TEST_F(StoresTest, AFileOfTheDataThatIsDamagedOrGone) {
