@@ -125,6 +125,9 @@ struct ScanOptions {
   Consistency consistency = Consistency::kLinearizable;
   /// At most so many entries in the page (at least 1). A page also ends near 1 MiB.
   std::uint32_t limit = 1000;
+  /// With kAnyReplica in ScanAll: only the replica on that node is asked, once; 0: any. kNotPrimary
+  /// where it has none that may answer.
+  std::uint32_t node = 0;
 };
 
 struct ScanEntry {
@@ -148,6 +151,10 @@ struct ScanAllPage {
   std::string resume;
   bool more = false;
 };
+
+/// Where ScanAll stands before the first entry of `shard`, in a cluster of `shards` shards: a shard
+/// is done when a page's `resume` is that of the next.
+std::string ScanAllPosition(std::uint32_t shard, std::uint32_t shards);
 
 struct CallOptions {
   Timeout timeout{0};

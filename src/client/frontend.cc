@@ -183,6 +183,10 @@ void Frontend::ScanAll(std::string_view resume, const ScanOptions& options,
   if (status.ok()) status = SetDeadline(options.timeout, call.get());
   if (!status.ok()) return callback(std::move(status));
   call->target = ReadTarget(options.consistency);
+  if (options.node != 0 && options.consistency == Consistency::kAnyReplica) {
+    call->target = Call::Target::kNode;
+    call->node = NodeId(options.node);
+  }
   FillScanAll(*position, options, &call->request);
   Start(std::move(call), resume.size(),
         [from = *std::move(position), shards = options_.shards,

@@ -19,6 +19,19 @@ enum class Lane : std::uint8_t { kLiveness = 0, kBulk = 1 };
 /// none.
 using DialNumber = StrongNumber<struct DialTag, std::uint64_t>;
 
+/// One start of a process from a data directory.
+struct Life {
+  BootNumber boot;
+  /// Drawn at random, so that two starts from one state of a directory are told apart. 0: its release
+  /// draws none.
+  std::uint64_t nonce = 0;
+
+  bool operator==(const Life&) const = default;
+};
+
+/// The newest starts from one directory, oldest first.
+using Lineage = std::vector<Life>;
+
 /// Who a process is, as its hello shows.
 struct PeerIdentity {
   NodeId node;
@@ -26,7 +39,10 @@ struct PeerIdentity {
   BootNumber boot;
   /// The newest feature level that its program knows (src/features).
   FeatureLevel knows = {};
+  /// See Life.
+  std::uint64_t nonce = 0;
 
+  [[nodiscard]] Life life() const { return {boot, nonce}; }
   bool operator==(const PeerIdentity&) const = default;
 };
 
@@ -53,6 +69,9 @@ class TransportEvents {
   /// The peer's process is gone: another answered, or its port refused a connection, after one had
   /// been up, and nothing was heard of it a moment before. A reset alone is not this.
   virtual void OnGone(const PeerIdentity& gone) = 0;
+  /// A peer refuses this node: it has seen a start of this directory that this one does not descend
+  /// from. `why` is what it says, in one line.
+  virtual void OnOldCopy(NodeId by, const std::string& why) = 0;
 };
 
 /// Links to all peers, kept up by dialing again with a growing, bounded pause, and by replacing

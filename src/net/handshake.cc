@@ -55,6 +55,36 @@ Status CompareLevels(NodeId node, const std::string& release, FeatureLevel knows
               " or newer on it, its data stay as they are"};
 }
 
+using Lives = google::protobuf::RepeatedPtrField<proto::Life>;
+
+/// More than any release sends makes no sense.
+constexpr int kLivesMax = 1024;
+
+void EncodeLineage(const env::Lineage& lineage, Lives* lives) {
+  for (const env::Life& life : lineage) {
+    proto::Life* one = lives->Add();
+    one->set_boot(life.boot.value());
+    one->set_nonce(life.nonce);
+  }
+}
+
+/// The boots must rise, the last be the process's own, and each have its nonce.
+Status DecodeLineage(const Lives& lives, env::PeerIdentity* peer, env::Lineage* lineage) {
+  bool good = lives.size() <= kLivesMax;
+  for (const proto::Life& one : lives) {
+    const env::Life life{BootNumber(one.boot()), one.nonce()};
+    good = good && life.nonce != 0 && (lineage->empty() || lineage->back().boot < life.boot);
+    lineage->push_back(life);
+  }
+  if (good && !lineage->empty()) {
+    good = lineage->back().boot == peer->boot;
+    peer->nonce = lineage->back().nonce;
+  }
+  if (good) return Status::Ok();
+  return {Code::kInvalidArgument,
+          "a node's hello tells of starts that make no sense; use programs of one release"};
+}
+
 std::string Name(NodeId node) {
   return "node " + std::to_string(node.value());
 }
@@ -86,10 +116,11 @@ proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lan
   hello.set_knows_level(local.self.knows.value());
   hello.set_cluster_level(local.cluster_level.value());
   hello.set_cluster_release(local.cluster_release);
+  EncodeLineage(local.lineage, hello.mutable_lives());
   return hello;
 }
 
-proto::HelloReply MakeHelloReply(const LocalIdentity& local) {
+proto::HelloReply MakeHelloReply(const LocalIdentity& local, proto::Hello::Role to) {
   proto::HelloReply reply;
   reply.set_cluster_name(local.cluster_name);
   reply.set_cluster_id(wire::EncodeId(local.cluster_id));
@@ -102,6 +133,7 @@ proto::HelloReply MakeHelloReply(const LocalIdentity& local) {
   reply.set_knows_level(local.self.knows.value());
   reply.set_cluster_level(local.cluster_level.value());
   reply.set_cluster_release(local.cluster_release);
+  if (to == proto::Hello::PEER) EncodeLineage(local.lineage, reply.mutable_lives());
   return reply;
 }
 
@@ -156,10 +188,14 @@ Result<PeerHello> DecodePeerHello(const proto::Hello& hello) {
                   "a node's hello lacks its node id, incarnation, boot number "
                   "or lane; use programs of one release");
   }
-  return PeerHello{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot()),
-                    FeatureLevel(hello.knows_level())},
-                   static_cast<env::Lane>(hello.lane()),
-                   env::DialNumber(hello.dial())};
+  PeerHello peer{{NodeId(hello.node()), *incarnation, BootNumber(hello.boot()),
+                  FeatureLevel(hello.knows_level())},
+                 static_cast<env::Lane>(hello.lane()),
+                 env::DialNumber(hello.dial())};
+  if (Status status = DecodeLineage(hello.lives(), &peer.peer, &peer.lineage); !status.ok()) {
+    return status;
+  }
+  return peer;
 }
 
 Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,
@@ -186,6 +222,9 @@ Result<RemoteIdentity> CheckHelloReply(const proto::HelloReply& reply,
   remote.cluster_level = FeatureLevel(reply.cluster_level());
   remote.cluster_release = reply.cluster_release();
   remote.has_record = reply.has_record();
+  if (Status status = DecodeLineage(reply.lives(), &remote.node, &remote.lineage); !status.ok()) {
+    return status;
+  }
   return remote;
 }
 

@@ -21,6 +21,8 @@ struct LocalIdentity {
   /// What the cluster has agreed on, and the first release that knows it.
   FeatureLevel cluster_level = {};
   std::string cluster_release = {};
+  /// This start, and those before it.
+  env::Lineage lineage = {};
 };
 
 struct PeerHello {
@@ -28,6 +30,7 @@ struct PeerHello {
   env::Lane lane = env::Lane::kLiveness;
   /// 0: the dialer's release has none.
   env::DialNumber dial;
+  env::Lineage lineage = {};
 };
 
 /// What the answer to our hello said.
@@ -39,13 +42,18 @@ struct RemoteIdentity {
   std::string release;
   FeatureLevel cluster_level = {};
   std::string cluster_release = {};
+  env::Lineage lineage = {};
 };
+
+/// The code of a Goodbye to a node whose directory is an old copy; no other has it.
+inline constexpr Code kOldCopy = Code::kConditionFailed;
 
 /// The name and id as far as the client knows them; either may be empty.
 proto::Hello MakeClientHello(const std::string& cluster_name, const ClusterId& cluster_id);
 proto::Hello MakePeerHello(const LocalIdentity& local, NodeId expected, env::Lane lane,
                            env::DialNumber dial);
-proto::HelloReply MakeHelloReply(const LocalIdentity& local);
+/// `to`: who is answered. A client is not told what only nodes need.
+proto::HelloReply MakeHelloReply(const LocalIdentity& local, proto::Hello::Role to);
 
 /// kWrongCluster unless the cluster and the expected node are ours, kInvalidArgument where the
 /// hello makes no sense, kUnsupported for a node that does not know the cluster's feature level.

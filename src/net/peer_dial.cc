@@ -81,6 +81,7 @@ void PeerDial::TakeGoodbye(const wire::Frame& frame) {
     // its port is news.
     connection_->Close({Code::kUnavailable, "the peer closed the link: " + why.message()});
   } else {
+    if (why.code() == kOldCopy) owner_->OnDialOldCopy(why.message());
     Reject(why);
   }
 }

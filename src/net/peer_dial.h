@@ -27,6 +27,8 @@ class PeerDialOwner {
   virtual void OnDialAnswered(PeerDial* dial) = 0;
   /// The peer's machine acknowledges nothing of what was sent; see Connection::Handler.
   virtual void OnDialStalled(PeerDial* dial) = 0;
+  /// The peer refuses this node as an old copy of its directory.
+  virtual void OnDialOldCopy(const std::string& why) = 0;
   /// The last call.
   virtual void OnDialEnded(PeerDial* dial, const CloseReason& reason) = 0;
 };

@@ -27,6 +27,8 @@ class PeerLaneOwner {
   virtual Status OnLaneUp(env::Lane lane, const PeerDial& dial) = 0;
   virtual void OnLaneDown(NodeId node, env::Lane lane) = 0;
   virtual void OnLaneRefused(NodeId node) = 0;
+  /// The peer says that this node's directory is an old copy.
+  virtual void OnLaneOldCopy(NodeId node, const std::string& why) = 0;
   virtual void OnLaneEvent(const std::string& line) = 0;
 };
 
@@ -60,6 +62,7 @@ class PeerLane final : private PeerDialOwner, public std::enable_shared_from_thi
   void OnDialOpen(PeerDial* dial) override;
   void OnDialAnswered(PeerDial* dial) override;
   void OnDialStalled(PeerDial* dial) override;
+  void OnDialOldCopy(const std::string& why) override { owner_->OnLaneOldCopy(node_, why); }
   void OnDialEnded(PeerDial* dial, const CloseReason& reason) override;
 
   void Dial();

@@ -21,13 +21,22 @@ std::size_t Index(env::Lane lane) {
   return static_cast<std::size_t>(lane);
 }
 
-Status Outdated(const env::PeerIdentity& peer) {
-  return {
-      Code::kWrongCluster,
-      "node " + std::to_string(peer.node.value()) + " shows boot " +
-          std::to_string(peer.boot.value()) +
-          ", below one seen before: its data directory is an old copy; remove that directory and "
-          "let the node join afresh"};
+/// Not ok: why the peer is refused.
+Status Judge(const env::PeerIdentity& peer, const BootLedger::Sighting& sighting) {
+  const std::string shows = "node " + std::to_string(peer.node.value()) + " shows boot " +
+                            std::to_string(peer.boot.value());
+  const std::string seen = std::to_string(sighting.seen.boot.value());
+  if (sighting.outdated) {
+    return {kOldCopy, shows + ", which does not come after boot " + seen +
+                          " of that directory, which was seen here: it is an old copy of the "
+                          "node's data directory (ringfortctl doctor says what to do)"};
+  }
+  if (sighting.incredible) {
+    return {Code::kInvalidArgument, shows + ", far above boot " + seen +
+                                        ", the last that was seen here: that cannot be (see what "
+                                        "poses as that node)"};
+  }
+  return Status::Ok();
 }
 
 }  // namespace
@@ -123,9 +132,9 @@ void PeerLinks::Redial(NodeId to, env::Lane lane) {
   }
 }
 
-Status PeerLinks::See(const env::PeerIdentity& peer) {
-  const BootLedger::Sighting sighting = ledger_.See(peer);
-  if (sighting.outdated) return Outdated(peer);
+Status PeerLinks::See(const env::PeerIdentity& peer, const env::Lineage& lineage) {
+  const BootLedger::Sighting sighting = ledger_.See(peer, lineage);
+  if (Status status = Judge(peer, sighting); !status.ok()) return status;
   std::vector<env::Lane> unheard;
   {
     const std::lock_guard lock(mutex_);
@@ -149,7 +158,7 @@ Result<PeerGate::Admission> PeerLinks::Admit(const PeerHello& hello,
     return Status(Code::kOverloaded,
                   "more nodes have dialed than a cluster can have; check who they are");
   }
-  if (Status status = See(hello.peer); !status.ok()) return status;
+  if (Status status = See(hello.peer, hello.lineage); !status.ok()) return status;
   std::optional<Admission> admission;
   {
     const std::lock_guard lock(mutex_);
@@ -216,7 +225,7 @@ std::vector<std::pair<std::string, std::uint64_t>> PeerLinks::Counters() const {
 
 Status PeerLinks::OnLaneUp(env::Lane lane, const PeerDial& dial) {
   const env::PeerIdentity& peer = dial.remote()->node;
-  if (Status status = See(peer); !status.ok()) return status;
+  if (Status status = See(peer, dial.remote()->lineage); !status.ok()) return status;
   if (dial.connection()->closed()) return Status::Ok();  // It was given up when that was heard.
   {
     const std::lock_guard lock(mutex_);

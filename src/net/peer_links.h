@@ -54,6 +54,9 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   /// Closes all links and returns when no event can come any more. Not on a loop. Again: nothing.
   void Shutdown();
 
+  /// What an earlier process of this node has seen. Before anything else, on any thread.
+  void Remember(const env::PeerIdentity& seen) { ledger_.Remember(seen); }
+
   void SetPeers(std::vector<env::PeerAddress> peers) override;
   bool Send(NodeId to, env::Lane lane, std::string message) override;
   bool SendOn(NodeId to, env::Lane lane, env::DialNumber dial, std::string message) override;
@@ -85,11 +88,14 @@ class PeerLinks final : public env::Transport, public PeerGate, private PeerLane
   Status OnLaneUp(env::Lane lane, const PeerDial& dial) override;
   void OnLaneDown(NodeId node, env::Lane lane) override;
   void OnLaneRefused(NodeId node) override;
+  void OnLaneOldCopy(NodeId node, const std::string& why) override {
+    hooks_.events->OnOldCopy(node, why);
+  }
   void OnLaneEvent(const std::string& line) override { hooks_.on_event(line); }
   static void StopLanes(const Peer& peer);
   void HurryLanes(NodeId node);
   /// The peer said who it is. Not ok: an old copy of a directory. Says who is gone.
-  Status See(const env::PeerIdentity& peer);
+  Status See(const env::PeerIdentity& peer, const env::Lineage& lineage);
   /// No connection: there is none.
   [[nodiscard]] Link LinkTo(NodeId node, env::Lane lane);
 

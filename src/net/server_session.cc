@@ -264,7 +264,8 @@ class Stranger final : public Connection::Handler, public std::enable_shared_fro
   /// Refuses with a Goodbye and reports it.
   void Refuse(Status why);
   /// Answers the hello; the connection is the next handler's from now on.
-  void Welcome(const LocalIdentity& local, std::shared_ptr<Connection::Handler> next);
+  void Welcome(const LocalIdentity& local, proto::Hello::Role to,
+               std::shared_ptr<Connection::Handler> next);
   /// Asks the gate, on its loop, while the connection stands still.
   void AskGate(const PeerHello& hello, const LocalIdentity& local);
   void OnDecided(const PeerHello& hello, const LocalIdentity& local,
@@ -314,7 +315,7 @@ void Stranger::OnFrames(std::span<const wire::Frame> frames) {
     return;
   }
   if (hello.role() != proto::Hello::PEER) {
-    Welcome(local, std::make_shared<ClientSession>(shared_, connection_));
+    Welcome(local, hello.role(), std::make_shared<ClientSession>(shared_, connection_));
     return;
   }
   const Result<PeerHello> peer = DecodePeerHello(hello);
@@ -345,21 +346,21 @@ void Stranger::OnDecided(const PeerHello& hello, const LocalIdentity& local,
     return;
   }
   if (!admission.ok()) {
-    if (admission.status().code() == Code::kWrongCluster) {
-      Count(&shared_->counters.closed_old_boot);
-    }
+    if (admission.status().code() == kOldCopy) Count(&shared_->counters.closed_old_boot);
     Refuse(admission.status());
     return;
   }
   shared_->counters.client_connections.fetch_sub(1, std::memory_order_relaxed);
-  Welcome(local, std::make_shared<PeerSession>(shared_, connection_, hello, *admission));
+  Welcome(local, proto::Hello::PEER,
+          std::make_shared<PeerSession>(shared_, connection_, hello, *admission));
 }
 
-void Stranger::Welcome(const LocalIdentity& local, std::shared_ptr<Connection::Handler> next) {
+void Stranger::Welcome(const LocalIdentity& local, proto::Hello::Role to,
+                       std::shared_ptr<Connection::Handler> next) {
   const std::shared_ptr<Connection> connection = std::exchange(connection_, nullptr);
   connection->set_handshake_done();
   // The outbox is empty, so the reply is always taken.
-  static_cast<void>(connection->Send(wire::FrameType::kHelloReply, 0, MakeHelloReply(local)));
+  static_cast<void>(connection->Send(wire::FrameType::kHelloReply, 0, MakeHelloReply(local, to)));
   connection->set_handler(std::move(next));
 }
 

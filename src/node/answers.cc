@@ -22,7 +22,7 @@ std::string Node::waiting_for() const {
 
 void Node::SetWaitingFor(std::string line) {
   const std::lock_guard lock(mutex_);
-  if (line == waiting_for_) return;
+  if (line == waiting_for_ || old_copy_) return;
   doors_.log_line(line.empty() ? "serving" : "waiting: " + line);
   waiting_for_ = std::move(line);
 }
@@ -67,6 +67,7 @@ void Node::AnswerStatus(bool hot_keys, Reply reply) {
   count("peer_rubbish", rubbish_);
   count("replicas_set_aside", set_aside_);
   count("copies_damaged_lately", damage_.FoundLately(doors_.loops.front()->Now()));
+  count("old_copy", old_copy_ ? 1 : 0);
   for (const auto& [name, value] : doors_.counters()) count(name, value);
   for (const auto& [name, value] : AcknowledgedAges()) count(name, value);
   AddReplicas(0, hot_keys ? kHotKeyBytesMax : 0, std::move(response), std::move(reply));

@@ -79,7 +79,7 @@ void Node::Begin(const proto::CreationRecord& record) {
     if (status.ok()) status = LoadAll();
     doors_.loops.front()->Post([this, status = std::move(status)] {
       if (status.ok()) {
-        Run();
+        AwaitIntroductions();
       } else {
         doors_.on_fatal(status);
       }
@@ -239,10 +239,12 @@ std::shared_ptr<replica::Replica> Node::Make(const storage::RecoveredShard& reco
 }
 
 void Node::Run() {
-  if (stopped_) return;
   recovery_ = {};
   identity_.set_replicas_made(true);
   running_ = true;
+  std::vector<env::PeerIdentity> connected;
+  for (const auto& [node, peer] : connected_) connected.push_back(peer);
+  StoreStarts(connected);
   for (const std::shared_ptr<replica::Replica>& loaded : loaded_) {
     ShardLoop& loop = LoopOf(loaded->shard());
     loop.loop()->Post([&loop, loaded] { loop.Add(loaded); });

@@ -269,18 +269,13 @@ void Node::SaveMap() {
     if (stopped_) return;
     const MapHolder::Map map = map_.Get();
     wire::EncodeMap(*map, identity_.mutable_map());
-    doors_.pool->Post([this, map, bytes = identity_.SerializeAsString()] {
-      const Status status = doors_.identity->Save(bytes);
-      doors_.loops.front()->Post([this, map, status] {
-        saving_map_ = false;
-        if (!status.ok()) {
-          doors_.on_fatal(status);
-        } else if (map->version < map_.Get()->version) {
-          SaveMap();
-        } else {
-          EndIfRemoved(*map);
-        }
-      });
+    SaveIdentity([this, map] {
+      saving_map_ = false;
+      if (map->version < map_.Get()->version) {
+        SaveMap();
+      } else {
+        EndIfRemoved(*map);
+      }
     });
   });
 }

@@ -15,7 +15,11 @@ namespace {
 env::PeerIdentity SelfOf(const proto::Identity& identity, FeatureLevel knows) {
   auto incarnation = wire::DecodeId<Incarnation>(identity.incarnation(), "incarnation");
   RF_CHECK(incarnation.ok() && !incarnation->empty()) << "the identity was not checked";
-  return {NodeId(identity.node()), *incarnation, BootNumber(identity.boot()), knows};
+  env::PeerIdentity self{NodeId(identity.node()), *incarnation, BootNumber(identity.boot()), knows};
+  if (const auto& lives = identity.lineage().lives(); !lives.empty()) {
+    self.nonce = lives.rbegin()->nonce();
+  }
+  return self;
 }
 
 proto::Response ErrorResponse(const Status& status) {
@@ -131,35 +135,73 @@ void Node::Stop(std::function<void()> done) {
   doors_.loops.front()->Post([this, done = std::move(done)] {
     stopped_ = true;
     serving_ = false;
-    keeper_.Stop();
-    if (liveness_ != nullptr) liveness_->Stop();
-    if (meta_ != nullptr) meta_->Stop();
-    auto left = std::make_shared<std::size_t>(loops_.size());
-    for (const auto& loop : loops_) {
-      loop->loop()->Post([this, loop = loop.get(), left, done] {
-        loop->Stop();
-        doors_.loops.front()->Post([left, done] {
-          if (--*left == 0) done();
-        });
+    EndReplicas(done);
+  });
+}
+
+// Again: nothing is left to end.
+void Node::EndReplicas(std::function<void()> done) {
+  keeper_.Stop();
+  if (liveness_ != nullptr) liveness_->Stop();
+  if (meta_ != nullptr) meta_->Stop();
+  auto left = std::make_shared<std::size_t>(loops_.size());
+  for (const auto& loop : loops_) {
+    loop->loop()->Post([this, loop = loop.get(), left, done] {
+      loop->Stop();
+      doors_.loops.front()->Post([left, done] {
+        if (--*left == 0) done();
       });
+    });
+  }
+}
+
+void Node::StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done) {
+  *identity_.mutable_record() = record;
+  SaveIdentity([done = std::move(done)] { done(Status::Ok()); });
+}
+
+void Node::SaveIdentity(std::function<void()> then) {
+  unsaved_.push_back(std::move(then));
+  if (!saving_identity_) SaveIdentityNow();
+}
+
+void Node::SaveIdentityNow() {
+  saving_identity_ = true;
+  auto told = std::make_shared<std::vector<std::function<void()>>>(std::exchange(unsaved_, {}));
+  doors_.pool->Post([this, told, bytes = identity_.SerializeAsString()] {
+    const Status status = doors_.identity->Save(bytes);
+    doors_.loops.front()->Post([this, told, status] {
+      saving_identity_ = false;
+      if (!status.ok()) {
+        doors_.on_fatal(status);
+        return;
+      }
+      if (!unsaved_.empty()) SaveIdentityNow();
+      for (const std::function<void()>& then : *told) then();
+    });
+  });
+}
+
+void Node::StoreStarts(const std::vector<env::PeerIdentity>& peers) {
+  bool changed = false;
+  for (const env::PeerIdentity& peer : peers) {
+    const bool is_new = seen_lives_.StandingOf(peer) == SeenLives::Standing::kNew;
+    if (is_new && IsPeer(peer)) changed = seen_lives_.Note(peer, &identity_) || changed;
+  }
+  if (!changed) return;
+  SaveIdentity([this, number = seen_lives_.BeginStoring()] {
+    for (const SeenLives::Held& held : seen_lives_.OnStored(number)) {
+      OnMessage(held.from, held.lane, held.message);
     }
   });
 }
 
-void Node::StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done) {
-  auto identity = std::make_shared<proto::Identity>(identity_);
-  *identity->mutable_record() = record;
-  doors_.pool->Post([this, identity, done = std::move(done)] {
-    Status status = doors_.identity->Save(identity->SerializeAsString());
-    doors_.loops.front()->Post([this, identity, done, status = std::move(status)] {
-      if (!status.ok()) {
-        doors_.on_fatal(status);
-      } else {
-        identity_ = *identity;
-      }
-      done(status);
-    });
-  });
+bool Node::CountsNow(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) {
+  using Standing = SeenLives::Standing;
+  if (seen_lives_.StandingOf(from) == Standing::kNew) StoreStarts({from});
+  const Standing standing = seen_lives_.StandingOf(from);
+  if (standing == Standing::kNew) seen_lives_.Hold(from, lane, bytes);
+  return standing == Standing::kStored;
 }
 
 // Peers.
@@ -181,7 +223,7 @@ void Node::SendToAll(const proto::PeerMessage& message) {
 
 void Node::Leave(Duration timeout, std::function<void()> done) {
   doors_.loops.front()->Post([this, timeout, done = std::move(done)] {
-    if (!running_ || stopped_ || removed_) {  // Nobody needs who was removed.
+    if (!running_ || stopped_ || removed_ || old_copy_) {  // Nobody needs who was removed.
       done();
       return;
     }
@@ -194,13 +236,16 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
 }
 
 void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
+  if (old_copy_) return;
   connected_[peer.node] = peer;
   creation_.OnConnected(peer, has_record);
   if (!has_record_) SetWaitingFor(creation_.waiting_for());
+  if (introduced_by_ != kForever) RunOnceIntroduced();
   if (!running_) return;
   if (IsTooOld(peer)) {
     SendMap(peer.node);
   } else if (IsPeer(peer)) {
+    StoreStarts({peer});
     liveness_->OnConnected(peer);
   } else {
     TellIfGone(peer.node);
@@ -230,8 +275,7 @@ void Node::Rubbish(const env::PeerIdentity& from, const std::string& what) {
 }
 
 void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) {
-  (void)lane;
-  if (stopped_) return;
+  if (stopped_ || old_copy_) return;
   proto::PeerMessage message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     Rubbish(from, "a message that cannot be read");
@@ -255,6 +299,7 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
     OnStranger(from, message);
     return;
   }
+  if (!CountsNow(from, lane, bytes)) return;
   switch (message.body_case()) {
     case proto::PeerMessage::kRaft: OnRaft(from, std::move(*message.mutable_raft())); return;
     case proto::PeerMessage::kHeartbeat: liveness_->OnHeartbeat(from, message.heartbeat()); return;

@@ -26,6 +26,7 @@
 #include "node/log_keeper.h"
 #include "node/map_holder.h"
 #include "node/reporter.h"
+#include "node/seen_lives.h"
 #include "node/shard_loop.h"
 #include "replica/replica.h"
 #include "replica/snapshot_pace.h"
@@ -110,6 +111,8 @@ class Node final : public env::TransportEvents {
   [[nodiscard]] bool has_record() const { return has_record_.load(); }
   /// The newest that this node has heard of; null before the cluster was created.
   [[nodiscard]] MapHolder::Map map() const { return map_.Get(); }
+  /// A peer has refused this node's directory as an old copy: it takes part in nothing.
+  [[nodiscard]] bool is_old_copy() const { return old_copy_.load(); }
 
   using Reply = replica::Reply;
   struct Incoming {
@@ -125,9 +128,26 @@ class Node final : public env::TransportEvents {
   void OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) override;
   void OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view message) override;
   void OnGone(const env::PeerIdentity& gone) override;
+  void OnOldCopy(NodeId by, const std::string& why) override;
 
  private:
   // node.cc
+  void EndReplicas(std::function<void()> done);
+  /// Stores identity_ as it is now; what is asked for while that is under way is stored together
+  /// after it. `then` only where it lasts. Control loop.
+  void SaveIdentity(std::function<void()> then);
+  void SaveIdentityNow();
+  /// Whether what this process says counts: its start is stored here. Otherwise the message is held
+  /// until it is, or dropped where a later one was heard.
+  bool CountsNow(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes);
+  /// Begins to store the starts of these peers, where they are not.
+  void StoreStarts(const std::vector<env::PeerIdentity>& peers);
+
+  // old_copy.cc
+  /// The replicas are loaded: they run once the peers have seen this start.
+  void AwaitIntroductions();
+  void RunOnceIntroduced();
+
   void StoreRecord(const proto::CreationRecord& record, std::function<void(Status)> done);
   void OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch);
   [[nodiscard]] bool IsPeer(const env::PeerIdentity& peer) const;
@@ -239,6 +259,12 @@ class Node final : public env::TransportEvents {
   storage::Recovery recovery_;
   bool running_ = false;
   bool stopped_ = false;
+  bool saving_identity_ = false;
+  /// To be told once the next saving is done.
+  std::vector<std::function<void()>> unsaved_;
+  SeenLives seen_lives_;
+  /// Until when peers that have not answered a hello, and so have not taken this start, are waited for.
+  MonotonicTime introduced_by_ = kForever;
 
   /// Made with the node; fixed.
   std::vector<std::unique_ptr<ShardLoop>> loops_;
@@ -282,6 +308,7 @@ class Node final : public env::TransportEvents {
   std::atomic<bool> serving_{false};
   /// As of the newest map.
   std::atomic<FeatureLevel> feature_level_{FeatureLevel()};
+  std::atomic<bool> old_copy_{false};
   std::atomic<storage::DiskRoom> room_{storage::DiskRoom::kEnough};
   std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> rubbish_{0};

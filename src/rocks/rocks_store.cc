@@ -118,6 +118,18 @@ Result<std::unique_ptr<RocksStore>> RocksStore::Open(Options options) {
   return store;
 }
 
+Result<std::vector<storage::ShardStore::Name>> RocksStore::ListIn(const std::string& dir) {
+  std::vector<std::string> families;
+  const rocksdb::Status listed =
+      rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), dir, &families);
+  if (!listed.ok()) return OpenStatus(listed, "list the shards in " + dir);
+  std::vector<Name> names;
+  for (const std::string& family : families) {
+    if (const std::optional<Name> name = ParseFamilyName(family)) names.push_back(*name);
+  }
+  return names;
+}
+
 Status RocksStore::OpenFiles(bool exists) {
   rocksdb::DBOptions db_options = budgets_.db;
   db_options.create_if_missing = !exists;

@@ -34,6 +34,8 @@ class RocksStore : public storage::ShardStore {
   /// `expect_existing` says they must be, or the files are damaged. kIoError: another process has
   /// the directory, or it cannot be read or written.
   static Result<std::unique_ptr<RocksStore>> Open(Options options);
+  /// The maps that the files in `dir` hold, which nobody has open. Changes nothing.
+  static Result<std::vector<Name>> ListIn(const std::string& dir);
 
   /// Flushes for at most `flush_on_close_for` and closes the files. Nobody holds a ShardData,
   /// Snapshot or Import.

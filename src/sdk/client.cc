@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "client/engine.h"
 #include "client/frontend.h"
+#include "client/messages.h"
 #include "net/address.h"
 #include "net/event_loop.h"
 #include "ringfort/admin.h"
@@ -188,6 +189,10 @@ Result<ScanPage> Client::Scan(std::string_view shard_key, const ScanRange& range
                               const ScanOptions& options) {
   return impl_->Wait<Result<ScanPage>>(
       InsideCallback(), [&](auto done) { AsyncScan(shard_key, range, options, std::move(done)); });
+}
+
+std::string ScanAllPosition(std::uint32_t shard, std::uint32_t shards) {
+  return client::EncodePosition({shard, std::nullopt}, shards);
 }
 
 Result<ScanAllPage> Client::ScanAll(std::string_view resume, const ScanOptions& options) {

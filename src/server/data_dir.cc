@@ -39,14 +39,12 @@ Incarnation DrawIncarnation() {
   return drawn;
 }
 
-void AddLife(std::uint64_t boot, proto::Lineage* lives) {
-  std::uint64_t nonce = 0;
-  while (nonce == 0) nonce = Draw();
-  lives->add_boots(boot);
-  lives->add_nonces(nonce);
-  const int surplus = std::max(0, lives->boots_size() - kLivesMax);
-  lives->mutable_boots()->erase(lives->boots().begin(), lives->boots().begin() + surplus);
-  lives->mutable_nonces()->erase(lives->nonces().begin(), lives->nonces().begin() + surplus);
+void AddLife(std::uint64_t boot, proto::Lineage* lineage) {
+  proto::Life* life = lineage->add_lives();
+  life->set_boot(boot);
+  while (life->nonce() == 0) life->set_nonce(Draw());
+  auto* lives = lineage->mutable_lives();
+  lives->DeleteSubrange(0, std::max(0, lives->size() - kLivesMax));
 }
 
 }  // namespace
@@ -205,8 +203,8 @@ Status DataDir::SetStoresAside() {
 Status DataDir::GiveStoresUp() {
   proto::SetAside* aside = identity_.add_set_aside();
   aside->set_incarnation(identity_.incarnation());
-  aside->mutable_lives()->Swap(identity_.mutable_lives());
-  identity_.clear_lives();
+  aside->mutable_lineage()->Swap(identity_.mutable_lineage());
+  identity_.clear_lineage();
   incarnation_ = DrawIncarnation();
   identity_.set_incarnation(wire::EncodeId(incarnation_));
   return BeginSettingAside(aside);
@@ -239,10 +237,16 @@ Status DataDir::FinishSettingAside() {
 
 Status DataDir::CountBoot(std::uint64_t log_batches) {
   identity_.set_boot(identity_.boot() + 1);
-  AddLife(identity_.boot(), identity_.mutable_lives());
+  AddLife(identity_.boot(), identity_.mutable_lineage());
   identity_.set_log_batches(log_batches);
   identity_.clear_setting_aside();
   return Save(identity_.SerializeAsString());
+}
+
+Status DataDir::Replace(const proto::Identity& identity) {
+  if (Status status = Save(identity.SerializeAsString()); !status.ok()) return status;
+  identity_ = identity;
+  return Status::Ok();
 }
 
 Status DataDir::Save(std::string_view bytes) {

@@ -34,6 +34,7 @@ class DataDir final : public storage::IdentityStore {
   [[nodiscard]] Incarnation incarnation() const { return incarnation_; }
   /// Whether a process has opened its stores here before: then they must be there.
   [[nodiscard]] bool has_stores() const { return identity_.boot() > 0 && !setting_aside(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string log_dir() const { return path_ + "/log"; }
   [[nodiscard]] std::string data_dir() const { return path_ + "/data"; }
 
@@ -61,7 +62,7 @@ class DataDir final : public storage::IdentityStore {
   }
 
   /// Whether a peer has refused this directory as an old copy, and none has taken it since.
-  [[nodiscard]] bool is_old_copy() const { return identity_.lives().has_refused(); }
+  [[nodiscard]] bool is_old_copy() const { return identity_.lineage().refused_by() != 0; }
 
   /// The newest stores that were quarantined here and are still there; 0: none.
   [[nodiscard]] std::uint64_t newest_set_aside() const;
@@ -71,6 +72,8 @@ class DataDir final : public storage::IdentityStore {
   /// tells it.
   Status CountBoot(std::uint64_t log_batches);
   Status Save(std::string_view bytes) override;
+  /// The same, and identity() is that one from now on. Of a directory whose node does not run.
+  Status Replace(const proto::Identity& identity);
   /// The cluster has taken the node in: notes it durably. No replica is made here but by primaries.
   Status EnterCluster(const proto::JoinedCluster& joined);
 

@@ -174,6 +174,7 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
   log_ = std::move(stores->log);
   shards_ = std::move(stores->shards);
+  newest_set_aside_ = dir_->newest_set_aside();
   return Status::Ok();
 }
 
@@ -230,6 +231,9 @@ Status Server::OpenNode(ring::ClusterConfig config) {
       server->node_->OnMessage(from, lane, bytes);
     }
     void OnGone(const env::PeerIdentity& gone) override { server->node_->OnGone(gone); }
+    void OnOldCopy(NodeId by, const std::string& why) override {
+      server->node_->OnOldCopy(by, why);
+    }
     Server* server;
   };
   late_events_ = std::make_unique<LateEvents>(this);
@@ -238,6 +242,9 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   links_ = std::make_unique<net::PeerLinks>(
       loops.front(), net::PeerLinks::Hooks{identity, late_events_.get(), event},
       dir_->incarnation().low);
+  for (const env::PeerIdentity& seen : node::SeenLives::Stored(dir_->identity())) {
+    links_->Remember(seen);
+  }
   doors.pool = pool_.get();
   doors.chunk_pool = chunk_pool_.get();
   doors.shard_pool = shard_pool_.get();
@@ -324,6 +331,9 @@ net::LocalIdentity Server::Identity() const {
     identity.cluster_level = map->feature_level;
     identity.cluster_release = map->feature_release;
   }
+  for (const proto::Life& life : dir_->identity().lineage().lives()) {
+    identity.lineage.push_back({BootNumber(life.boot()), life.nonce()});
+  }
   return identity;
 }
 
@@ -367,6 +377,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::Counters() const {
   counters.emplace_back("requests_overloaded", seen.requests_overloaded.load());
   counters.emplace_back("requests_unreadable", seen.requests_unreadable.load());
   for (auto& counter : links_->Counters()) counters.push_back(std::move(counter));
+  counters.emplace_back("stores_set_aside", newest_set_aside_);
   return counters;
 }
 

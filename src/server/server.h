@@ -56,6 +56,8 @@ class Server final : private net::RequestHandler {
   DescriptorBudget descriptors_;
   // In the order in which they are built; taken apart by the destructor in its own.
   std::unique_ptr<DataDir> dir_;
+  /// As of the start.
+  std::uint64_t newest_set_aside_ = 0;
   std::unique_ptr<wal::Wal> log_;
   std::unique_ptr<rocks::RocksStore> shards_;
   std::vector<std::unique_ptr<net::EventLoop>> loops_;

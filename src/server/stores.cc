@@ -68,6 +68,14 @@ Status MayGoOn(const DataDir& dir, const Status& damage, const GiveUpRules& rule
 
 /// Before anything is opened: what an earlier start, or the operator, has decided.
 Result<std::string> Prepare(DataDir* dir, const GiveUpRules& rules) {
+  if (const std::uint64_t number = dir->identity().bringing_back(); number != 0) {
+    return Status(Code::kUnavailable,
+                  dir->path() +
+                      ": quarantined stores are being brought back (run ringfortd "
+                      "--data_dir=" +
+                      dir->path() + " --bring_back=" + std::to_string(number) +
+                      " again, then start the node)");
+  }
   if (dir->setting_aside()) {
     if (Status status = dir->FinishSettingAside(); !status.ok()) return status;
     return DamageLine(*dir, "an earlier start gave its log and data up");

@@ -21,6 +21,12 @@ using survey::SomeOf;
 /// Clocks further apart than this are worth a word; nothing unsafe comes of it.
 constexpr milliseconds kClockTolerance{1000};
 
+bool IsOldCopy(const NodeStatusView& status) {
+  return std::any_of(
+      status.counters.begin(), status.counters.end(),
+      [](const CounterView& counter) { return counter.name == "old_copy" && counter.value != 0; });
+}
+
 std::string NodeName(std::uint32_t node) {
   return "node " + std::to_string(node);
 }
@@ -104,7 +110,7 @@ class Diagnosis {
             "it answers here, and has been silent there for " + cli::DurationText(summary->silent),
             "look at the network between it and " + NodeName(state_->meta_primary));
       }
-      if (!status.waiting_for.empty()) {
+      if (!status.waiting_for.empty() && !IsOldCopy(status)) {  // Said with its replicas.
         Add(Severity::kWarning, NodeName(report.node.id) + " does not serve yet",
             status.waiting_for, "ringfortctl status --wait=1m waits for it");
       }

@@ -133,8 +133,11 @@ std::vector<CtlCommand> DataCommands() {
         .details =
             std::string(kFormats) +
             "\nThe file is FILE.partial until it is whole. Entries come shard by shard; what is"
-            " written meanwhile may or may not be among them.",
-        .flags = {kEntryFormat, kColumns}},
+            " written meanwhile may or may not be among them.\n"
+            "With --consistency=any-replica each shard is read from the one copy, of those that"
+            " answer, which has applied the most: also where no majority is left. What that copy"
+            " lacks is not in the file; which node each shard was read from is said.",
+        .flags = {kEntryFormat, kColumns, kConsistency}},
        RunExport},
   };
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
@@ -48,6 +49,32 @@ void AddManyDamaged(const std::string& node, std::uint64_t damaged, std::size_t 
        "ringfortctl node drain; if it is not, keep its data directory and report it"});
 }
 
+/// "WHAT (WHAT TO DO)" as nodes say it.
+std::pair<std::string, std::string> WhyAndWhatToDo(const std::string& line) {
+  const std::size_t at = line.find(" (");
+  if (at == std::string::npos || !line.ends_with(")")) return {line, "look at its log"};
+  return {line.substr(0, at), line.substr(at + 2, line.size() - at - 3)};
+}
+
+/// Stores that were quarantined at a start of the node, and are still there.
+void AddSetAside(const survey::NodeReport& report, std::uint64_t number, Findings* findings) {
+  const std::string name = "node " + std::to_string(report.node.id);
+  const std::string dirs =
+      "log.damaged-" + std::to_string(number) + " and data.damaged-" + std::to_string(number);
+  if (!report.status->replicas.empty()) {
+    findings->push_back({Severity::kNote, name + " has quarantined stores", dirs,
+                         "delete the two in its data directory once every replica has caught up"});
+    return;
+  }
+  findings->push_back(
+      {Severity::kWarning, name + " has quarantined its log and data, and holds nothing",
+       dirs + "; the other nodes fill it again, where a majority of each shard is left",
+       "wait until it is filled; if that majority is lost and these two are whole after all, stop "
+       "the "
+       "node and run `ringfortd --data_dir=DIR --bring_back=" +
+           std::to_string(number) + " --dry_run`, then without --dry_run"});
+}
+
 void AddOfNode(const survey::NodeReport& report, Findings* findings) {
   const std::string name = "node " + std::to_string(report.node.id);
   std::vector<std::string> unsure;
@@ -67,7 +94,14 @@ void AddOfNode(const survey::NodeReport& report, Findings* findings) {
     if (counter.name == "copies_damaged_lately") {
       AddManyDamaged(name, counter.value, report.status->replicas.size(), findings);
     }
-    if (counter.name != "replicas_set_aside" || counter.value == 0) continue;
+    if (counter.value == 0) continue;
+    if (counter.name == "stores_set_aside") AddSetAside(report, counter.value, findings);
+    if (counter.name == "old_copy") {
+      const auto [why, what_to_do] = WhyAndWhatToDo(report.status->waiting_for);
+      findings->push_back({Severity::kCritical,
+                           name + " runs from an old copy of its data directory", why, what_to_do});
+    }
+    if (counter.name != "replicas_set_aside") continue;
     findings->push_back({Severity::kWarning,
                          name + " has set aside " + Plural(counter.value, "replica"),
                          "their log lost something; they are built anew from the other replicas",

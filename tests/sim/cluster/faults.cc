@@ -21,6 +21,8 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
       random_(random),
       wall_random_(Random(random).Fork()),
       damage_random_(wall_random_.Fork()),
+      copy_random_(damage_random_.Fork()),
+      damages_(!copy_random_.OneIn(3)),
       pause_max_(Between(random_, 300ms, 3s)),
       whole_(std::move(whole)),
       wipes_(nodes->size() >= 3 && random_.OneIn(3)),
@@ -29,7 +31,12 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
 void Faults::Start() {
   Next();
   NextJump();
-  if (nodes_->size() >= 3) NextDamage();
+  if (damages_) {
+    if (nodes_->size() >= 3) NextDamage();
+    return;
+  }
+  NextAbsence();
+  if (wipes_) NextOldCopy();
 }
 
 void Faults::Next() {
@@ -94,6 +101,54 @@ bool Faults::HasWholeWithout(const SimulatedNode& without, ShardId shard) const 
       const raft::LogBase* base = other->log().WrittenBase(shard);
       return base == nullptr || log.HasSynced(shard, base->index);
     });
+  });
+}
+
+void Faults::NextOldCopy() {
+  events_->After(Between(copy_random_, 1s, 10s), nullptr, "old copy", [this] {
+    if (healed_) return;
+    SimulatedNode* const node = (*nodes_)[copy_random_.Below(nodes_->size())].get();
+    const bool all_know = std::ranges::all_of(*nodes_, [node](const auto& other) {
+      return other.get() == node || other->waits_to_join() ||
+             other->Remembers(node->newest_start());
+    });
+    if (whole_() && !HasDamage() && all_know) PutBack(node);
+    NextOldCopy();
+  });
+}
+
+void Faults::PutBack(SimulatedNode* node) {
+  if (!node->PutBackCopy()) return;
+  Start(node, Between(copy_random_, 1ms, 500ms));
+  // It is started now and then, also by who does not read what it says.
+  if (copy_random_.OneIn(2)) {
+    events_->After(Between(copy_random_, 500ms, 2s), nullptr, "again", [this, node] {
+      if (healed_ || !node->running()) return;
+      node->Kill(Unsynced::kKept);
+      Start(node, Between(copy_random_, 1ms, 100ms));
+    });
+  }
+  events_->After(Between(copy_random_, 2s, 5s), nullptr, "start empty", [this, node] {
+    if (healed_) return;
+    node->Wipe();
+    node->Start();
+  });
+}
+
+void Faults::NextAbsence() {
+  events_->After(Between(copy_random_, 2s, 20s), nullptr, "absent", [this] {
+    if (healed_) return;
+    const bool all = copy_random_.OneIn(3);
+    for (const auto& node : *nodes_) {
+      if (!node->running() || (!all && copy_random_.OneIn(2))) continue;
+      node->Kill(AnyFate());
+      node->SetAbsent(true);
+      Start(node.get(), Between(copy_random_, 1ms, 100ms));  // It does not.
+      const Duration mounted = Between(copy_random_, 100ms, 3s);
+      events_->After(mounted, nullptr, "mounted", [node = node.get()] { node->SetAbsent(false); });
+      Start(node.get(), mounted + Between(copy_random_, 1ms, 1s));
+    }
+    NextAbsence();
   });
 }
 
@@ -345,6 +400,8 @@ void Faults::Heal() {
   network_->MendAll();
   for (const auto& node : *nodes_) {
     node->SetDisk(100us, 2ms);
+    node->SetAbsent(false);
+    if (node->is_put_back()) node->Wipe();
     if (!node->running()) node->Start();
   }
 }

@@ -35,6 +35,13 @@ class Faults {
   void NextDamage();
   void DamageKnown();
   [[nodiscard]] bool HasWholeWithout(const SimulatedNode& without, ShardId shard) const;
+  /// A directory is put back from an old copy. As with a lost one, the others have to be whole, and
+  /// each has to have heard of a later start: whom nobody can tell is beyond any rule. Some time
+  /// later its operator gives it up.
+  void NextOldCopy();
+  void PutBack(SimulatedNode* node);
+  /// The disks of some nodes' logs are mounted late.
+  void NextAbsence();
   void Kill();
   /// Several within milliseconds.
   void RestartStorm();
@@ -77,6 +84,10 @@ class Faults {
   Random random_;
   Random wall_random_;
   Random damage_random_;
+  Random copy_random_;
+  /// Data are damaged in this run. In the others directories are put back from old copies, and logs
+  /// are absent for a while: what both together lose is beyond any rule.
+  const bool damages_;
   /// Between two faults: some runs are rough, some nearly quiet.
   Duration pause_max_;
   /// All nodes run, and every shard has all of its voters.

@@ -49,6 +49,7 @@ Network::Port* Network::FindProcess(const env::PeerIdentity& process) {
 void Network::Attach(Station station) {
   auto port = std::make_unique<Port>();
   port->station = std::move(station);
+  for (const env::PeerIdentity& seen : port->station.seen) port->ledger.Remember(seen);
   const NodeId node = port->station.self.node;
   ports_[node] = std::move(port);
 }
@@ -138,6 +139,7 @@ void Network::Ask(Wire* wire, Port* from, Port* to) {
   const auto call = std::make_shared<Call>();
   call->dial = ++wire->last_dial;
   call->dialer = from->station.self;
+  call->lineage = from->station.lineage;
   call->reached = to->station.self;
   wire->asked = call;
   Duration wait = Between(random_, 50us, 2ms) + wire->lag;
@@ -148,8 +150,16 @@ void Network::Ask(Wire* wire, Port* from, Port* to) {
 
 void Network::OnHello(Wire* wire, const CallPtr& call) {
   Port* to = FindProcess(call->reached);
-  const auto sighting = to->ledger.See(call->dialer);
-  if (sighting.outdated || call->reset) return;
+  if (call->reset) return;
+  const auto sighting = to->ledger.See(call->dialer, call->lineage);
+  Port* from = FindProcess(call->dialer);
+  if (sighting.outdated) {
+    if (from == nullptr || !Reaches(wire->from, wire->to)) return;
+    Tell(from, "old copy", [by = wire->to](env::TransportEvents& events) {
+      events.OnOldCopy(by, "it has seen a later start");
+    });
+    return;
+  }
   if (sighting.gone) {
     Tell(to, "gone",
          [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
@@ -165,7 +175,6 @@ void Network::OnHello(Wire* wire, const CallPtr& call) {
   if (!admission) return;
   call->admission = *admission;
   order_.OnAdmitted({call->dialer, call->reached, wire->lane}, call->dial);
-  Port* from = FindProcess(call->dialer);
   if (from == nullptr || !Reaches(wire->from, wire->to)) return;
   events_->After(Between(random_, 50us, 2ms), from->station.process, "answer",
                  [this, wire, call] { OnAnswer(wire, call); });
@@ -174,20 +183,30 @@ void Network::OnHello(Wire* wire, const CallPtr& call) {
 void Network::OnAnswer(Wire* wire, const CallPtr& call) {
   Port* to = FindProcess(call->reached);
   if (wire->asked != call || to == nullptr) return;
+  Port* from = FindPort(wire->from);
+  const auto sighting = from->ledger.See(call->reached, to->station.lineage);
+  if (sighting.outdated) return;
   wire->asked = nullptr;
   if (call->reset) return DialSoon(wire, Between(random_, 0us, 5ms));
   wire->link = call;
   wire->suspect = false;
   wire->held.clear();
   call->answered_at = events_->now();
-  Port* from = FindPort(wire->from);
-  const auto sighting = from->ledger.See(call->reached);
   from->dials.Supersede(call->reached);
   env::TransportEvents* const events = from->station.events;
   const bool has_record = to->station.has_record();
   if (sighting.gone) events->OnGone(*sighting.gone);
   events->OnLinked(call->reached, wire->lane, call->dial);
   if (wire->lane == env::Lane::kLiveness) events->OnConnected(call->reached, has_record);
+}
+
+bool Network::Show(const Station& of, Port* to) {
+  const net::BootLedger::Sighting sighting = to->ledger.See(of.self, of.lineage);
+  if (sighting.gone) {
+    Tell(to, "gone",
+         [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
+  }
+  return !sighting.outdated && !sighting.incredible;
 }
 
 void Network::Tell(Port* port, const char* what, std::function<void(env::TransportEvents&)> call) {

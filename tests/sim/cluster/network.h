@@ -34,6 +34,9 @@ class Network {
     const Process* process = nullptr;
     env::TransportEvents* events = nullptr;
     std::function<bool()> has_record;
+    /// Its starts from its directory, and what its directory remembers of its peers'.
+    env::Lineage lineage;
+    std::vector<env::PeerIdentity> seen;
   };
   /// Sees every message that is sent, before it can be lost.
   using Sniffer = std::function<void(NodeId from, std::string_view message)>;
@@ -71,6 +74,8 @@ class Network {
     /// The two processes, as they showed themselves.
     env::PeerIdentity dialer;
     env::PeerIdentity reached;
+    /// The dialer's.
+    env::Lineage lineage;
     /// 0: the hello was not let in.
     net::DialLedger::Admission admission = 0;
     MonotonicTime answered_at = kNever;

@@ -46,6 +46,7 @@ SimulatedNode::SimulatedNode(Events* events, Network* network, node::NodeOptions
       id_(id),
       random_(random),
       damage_random_(Random(random).Fork()),
+      life_random_(damage_random_.Fork()),
       complain_(std::move(complain)),
       watch_(watch),
       clock_(AnyClock(events, random_)),
@@ -98,11 +99,13 @@ void SimulatedNode::EnterCluster(const proto::JoinedCluster& joined) {
 
 void SimulatedNode::Start() {
   RF_CHECK(!running());
-  if (joins_) return;
+  if (joins_ || absent_) return;
+  if (!put_back_ && !has_damaged_data() && (!copy_ || life_random_.OneIn(3))) {
+    copy_ = Copy{log_.CopyDisk(), shards_.CopyDisk(), identity_.stored};
+  }
   proto::Identity identity;
   RF_CHECK(identity.ParseFromString(identity_.stored));
-  identity.set_boot(identity.boot() + 1);
-  identity_.stored = identity.SerializeAsString();
+  CountBoot(&identity);
   events_->trace.Say(events_->now(), id_.value(),
                      [&] { return "starts, boot " + std::to_string(identity.boot()); });
   process_ = std::make_unique<Running>(events_, network_, &clock_, id_, random_.Fork());
@@ -112,9 +115,53 @@ void SimulatedNode::Start() {
   options.knows = knows_;
   process_->node = std::make_unique<node::Node>(options, config_, identity, Doors());
   node::Node* node = process_->node.get();
-  network_->Attach({node->self(), &process_->state, node, [node] { return node->has_record(); }});
+  env::Lineage lineage;
+  for (const proto::Life& life : identity.lineage().lives()) {
+    lineage.push_back({BootNumber(life.boot()), life.nonce()});
+  }
+  network_->Attach({node->self(), &process_->state, node, [node] { return node->has_record(); },
+                    std::move(lineage), node::SeenLives::Stored(identity)});
   node->SetRoom(storage::DiskRoom::kEnough, kDiskBytes);
   node->Start();
+}
+
+void SimulatedNode::CountBoot(proto::Identity* identity) {
+  identity->set_boot(identity->boot() + 1);
+  proto::Life* life = identity->mutable_lineage()->add_lives();
+  life->set_boot(identity->boot());
+  life->set_nonce(life_random_.Next() | 1);
+  identity_.stored = identity->SerializeAsString();
+}
+
+env::PeerIdentity SimulatedNode::newest_start() const {
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  env::PeerIdentity start{id_, incarnation_, BootNumber(identity.boot())};
+  if (const auto& lives = identity.lineage().lives(); !lives.empty()) {
+    start.nonce = lives.rbegin()->nonce();
+  }
+  return start;
+}
+
+bool SimulatedNode::Remembers(const env::PeerIdentity& start) const {
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  return std::ranges::any_of(identity.seen(), [&start](const proto::SeenLife& seen) {
+    return seen.node() == start.node.value() && seen.life().nonce() == start.nonce &&
+           seen.life().boot() == start.boot.value();
+  });
+}
+
+bool SimulatedNode::PutBackCopy() {
+  if (!copy_) return false;
+  if (running()) Kill(Unsynced::kLost);
+  events_->trace.Say(events_->now(), id_.value(), [] { return "has an old copy of its disk"; });
+  log_.PutBack(*copy_->log);
+  shards_.PutBack(copy_->shards);
+  identity_.stored = copy_->identity;
+  put_back_ = true;
+  watch_->OnWiped(id_);
+  return true;
 }
 
 node::NodeDoors SimulatedNode::Doors() {
@@ -214,6 +261,8 @@ void SimulatedNode::Wipe() {
   events_->trace.Say(events_->now(), id_.value(), [] { return "loses its data directory"; });
   log_.Wipe();
   shards_.Wipe();
+  copy_.reset();
+  put_back_ = false;
   DrawIdentity();
   watch_->OnWiped(id_);
 }

@@ -45,6 +45,16 @@ class SimulatedNode {
   void Leave();
   /// The data directory is lost: what starts next is another incarnation.
   void Wipe();
+  /// The disk is put back from the copy that was made at an earlier start, if there is one: the
+  /// directory as it was then. Until it is wiped.
+  bool PutBackCopy();
+  [[nodiscard]] bool is_put_back() const { return put_back_; }
+  /// Whether the directory of this node, which another one's start was counted by, remembers it.
+  [[nodiscard]] bool Remembers(const env::PeerIdentity& start) const;
+  /// The newest start of its directory.
+  [[nodiscard]] env::PeerIdentity newest_start() const;
+  /// The disk of the log is not mounted: no process starts.
+  void SetAbsent(bool absent) { absent_ = absent; }
   /// The data of one replica can no longer be read in full. Nobody knows until they are read.
   void DamageData();
   /// The same of that shard's replica, found by a process that ended for it: the next one, some
@@ -101,6 +111,13 @@ class SimulatedNode {
     SimTransport transport;
     std::unique_ptr<node::Node> node;
   };
+  /// A disk, and which start it was copied before.
+  struct Copy {
+    std::shared_ptr<const MemoryLogStore::Disk> log;
+    MemoryShardStore::Disk shards;
+    std::string identity;
+  };
+  void CountBoot(proto::Identity* identity);
   node::NodeDoors Doors();
   [[nodiscard]] bool Counts(storage::ShardStore::Name name) const;
   [[nodiscard]] bool IsUnexplained(const std::string& line) const;
@@ -121,6 +138,10 @@ class SimulatedNode {
   Random damage_random_;
   /// What was damaged, and whether the node knew at once.
   std::map<storage::ShardStore::Name, bool> damaged_;
+  Random life_random_;
+  std::optional<Copy> copy_;
+  bool put_back_ = false;
+  bool absent_ = false;
   const Complain complain_;
   Watch* const watch_;
   const DriftingClock clock_;

@@ -239,6 +239,7 @@ bool World::Whole() const {
     std::optional<std::size_t> wanted;
     std::optional<LogIndex> change;
     for (const auto& node : nodes_) {
+      if (node->is_put_back()) return false;
       if (node->waits_to_join()) continue;
       if (!node->running() || !node->node().has_record()) return false;
       if (node->log().WrittenGeneration(shard) == storage::Generation()) continue;

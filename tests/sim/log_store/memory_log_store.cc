@@ -241,6 +241,18 @@ void MemoryLogStore::Wipe() {
   segment_bytes_.clear();
 }
 
+std::shared_ptr<const MemoryLogStore::Disk> MemoryLogStore::CopyDisk() const {
+  return std::make_shared<const Disk>(Disk{synced_, torn_, level_, segment_bytes_});
+}
+
+void MemoryLogStore::PutBack(const Disk& disk) {
+  Wipe();
+  seen_ = synced_ = disk.shards;
+  torn_ = disk.torn;
+  level_ = disk.level;
+  segment_bytes_ = disk.segment_bytes;
+}
+
 std::optional<raft::HardState> MemoryLogStore::SyncedHardState(ShardId shard) const {
   const auto found = synced_.find(shard);
   return found == synced_.end() ? std::nullopt : std::optional(found->second.hard_state);

@@ -62,6 +62,10 @@ class MemoryLogStore final : public storage::LogStore {
   void Wipe();
   /// The highest that was set on this disk: a release that does not know it refuses the log.
   [[nodiscard]] FeatureLevel feature_level() const { return level_; }
+  /// The disk as a crash would leave it now; and that one in the place of this. No process runs.
+  struct Disk;
+  [[nodiscard]] std::shared_ptr<const Disk> CopyDisk() const;
+  void PutBack(const Disk& disk);
 
   // For who watches; what was cut away counts as held.
 
@@ -148,6 +152,13 @@ class MemoryLogStore final : public storage::LogStore {
   std::map<std::uint64_t, std::size_t> segment_bytes_;
   /// Dies with the process: a task of before a crash finds it gone.
   std::shared_ptr<bool> process_ = std::make_shared<bool>(true);
+};
+
+struct MemoryLogStore::Disk {
+  Shards shards;
+  bool torn = false;
+  FeatureLevel level;
+  std::map<std::uint64_t, std::size_t> segment_bytes;
 };
 
 }  // namespace ringfort::sim

@@ -211,6 +211,11 @@ class MemoryShardData : public storage::ShardData {
     return now_.hash;
   }
 
+  [[nodiscard]] RawMap flushed() const {
+    const std::lock_guard lock(mutex_);
+    return flushed_.map;
+  }
+
   void Damage(std::uint64_t entries_kept) {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, value] : flushed_.map) {
@@ -413,6 +418,18 @@ void MemoryShardStore::Wipe() {
   const std::lock_guard lock(mutex_);
   CheckNothingIsHeld();
   data_.clear();
+}
+
+MemoryShardStore::Disk MemoryShardStore::CopyDisk() const {
+  const std::lock_guard lock(mutex_);
+  Disk disk;
+  for (const auto& [name, data] : data_) disk.emplace(name, data->flushed());
+  return disk;
+}
+
+void MemoryShardStore::PutBack(const Disk& disk) {
+  Wipe();
+  for (const auto& [name, map] : disk) RF_CHECK(Adopt(name, map).ok());
 }
 
 }  // namespace ringfort::sim

@@ -63,6 +63,11 @@ class MemoryShardStore : public storage::ShardStore {
   void Crash();
   /// A new disk. Nobody holds a ShardData.
   void Wipe();
+  /// What a crash would leave now, by map; and that in the place of all that is there. Nobody holds
+  /// a ShardData.
+  using Disk = std::map<Name, RawMap>;
+  [[nodiscard]] Disk CopyDisk() const;
+  void PutBack(const Disk& disk);
 
  private:
   void CheckNothingIsHeld() const;

@@ -59,7 +59,7 @@ class ChannelTest : public testing::Test {
     EXPECT_TRUE(socket->ReadFrame(&type, &id, &hello));
     EXPECT_EQ(type, FrameType::kHello);
     EXPECT_EQ(hello.role(), proto::Hello::CLIENT);
-    socket->WriteFrame(FrameType::kHelloReply, 0, MakeHelloReply(NodeOne()));
+    socket->WriteFrame(FrameType::kHelloReply, 0, MakeHelloReply(NodeOne(), proto::Hello::CLIENT));
     return socket;
   }
 

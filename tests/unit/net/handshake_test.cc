@@ -103,7 +103,7 @@ TEST(HandshakeTest, APeerThatIsWrongIsRefused) {
 }
 
 TEST(HandshakeTest, TheAnswerIsCheckedToo) {
-  const proto::HelloReply reply = MakeHelloReply(NodeTwo());
+  const proto::HelloReply reply = MakeHelloReply(NodeTwo(), proto::Hello::CLIENT);
   const Result<RemoteIdentity> remote = CheckHelloReply(reply, "local", ClusterId{1, 1}, NodeId(2));
   ASSERT_TRUE(remote.ok());
   EXPECT_EQ(remote->node, NodeTwo().self);

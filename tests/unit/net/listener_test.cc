@@ -29,7 +29,7 @@ class OpenGate final : public PeerGate {
   Result<Admission> Admit(const PeerHello& hello,
                           const std::shared_ptr<Connection>& /*connection*/) override {
     EXPECT_TRUE(loop_->on_thread());
-    if (hello.peer.boot == BootNumber(1)) return Status(Code::kWrongCluster, "old copy");
+    if (hello.peer.boot == BootNumber(1)) return Status(kOldCopy, "old copy");
     return hello.peer.node.value() * Admission{10};
   }
   [[nodiscard]] EventLoop* control_loop() const override { return loop_; }
@@ -344,7 +344,7 @@ TEST_F(ListenerTest, PeersMessagesReachTheControlLoopInOrderFromAnyLoop) {
   RawSocket old(listener_->port());
   old.WriteFrame(FrameType::kHello, 0,
                  MakePeerHello(peer(4, 1), NodeId(1), env::Lane::kBulk, env::DialNumber(1)));
-  EXPECT_EQ(old.ReadGoodbye(), Code::kWrongCluster);
+  EXPECT_EQ(old.ReadGoodbye(), kOldCopy);
   EXPECT_EQ(listener_->counters().closed_old_boot, 1U);
 }
 

@@ -31,6 +31,9 @@ class RecordedEvents final : public env::TransportEvents {
   void OnGone(const env::PeerIdentity& gone) override {
     Put("gone " + Name(gone.node) + " boot " + std::to_string(gone.boot.value()));
   }
+  void OnOldCopy(NodeId by, const std::string& why) override {
+    Put("old copy by " + Name(by) + ": " + why);
+  }
   struct Linked {
     NodeId node;
     env::Lane lane;
@@ -52,12 +55,16 @@ class RecordedEvents final : public env::TransportEvents {
 class TestNode {
  public:
   TestNode(std::uint32_t id, std::uint64_t boot, std::uint16_t port = 0,
-           const std::string& cluster = "local")
+           const std::string& cluster = "local", env::Lineage lineage = {},
+           const std::vector<env::PeerIdentity>& seen = {})
       : identity_{cluster, {}, {NodeId(id), Incarnation{id, 1}, BootNumber(boot)}, id == 1} {
+    identity_.lineage = std::move(lineage);
+    if (!identity_.lineage.empty()) identity_.self.nonce = identity_.lineage.back().nonce;
     const auto identity = [this] { return identity_; };
     const auto on_event = [this](const std::string& line) { lines.Put(line); };
     links_ =
         std::make_unique<PeerLinks>(&control_, PeerLinks::Hooks{identity, &events, on_event}, id);
+    for (const env::PeerIdentity& peer : seen) links_->Remember(peer);
     ListenerHooks hooks;
     hooks.identity = identity;
     hooks.peers = links_.get();
@@ -208,7 +215,8 @@ class FakePeer {
   void Answer(std::uint64_t boot, std::uint32_t node = 2) {
     sockets.back()->WriteFrame(
         wire::FrameType::kHelloReply, 0,
-        MakeHelloReply({"local", {}, {NodeId(node), Incarnation{2, 1}, BootNumber(boot)}, false}));
+        MakeHelloReply({"local", {}, {NodeId(node), Incarnation{2, 1}, BootNumber(boot)}, false},
+                       proto::Hello::PEER));
   }
   /// Both; which lane it is, is returned.
   env::Lane Accept(std::uint64_t boot, std::uint32_t node = 2) {
@@ -285,7 +293,7 @@ TEST(PeerLinksTest, AHigherBootThatDialsUsMeansGoneAndALowerIsRefused) {
   EXPECT_EQ(NextMessage(&one), "message 2 liveness of five");
   const auto second = dial(6);
   EXPECT_EQ(NextNews(&one), "gone 2 boot 5");
-  EXPECT_EQ(dial(5)->ReadGoodbye(), Code::kWrongCluster);
+  EXPECT_EQ(dial(5)->ReadGoodbye(), kOldCopy);
   EXPECT_EQ(one.listener()->counters().closed_old_boot, 1U);
 }
 
@@ -470,6 +478,36 @@ TEST(PeerLinksTest, ARefusalBesideALinkThatIsHeardIsNotGone) {
 }
 
 // --- Links to who is not there ------------------------------------------------------------------
+
+env::PeerIdentity Seen(std::uint32_t node, std::uint64_t boot, std::uint64_t nonce) {
+  return {NodeId(node), Incarnation{node, 1}, BootNumber(boot), {}, nonce};
+}
+
+// The run: a directory is put back from a copy that is one start older, and started: it shows the
+// boot number that its peers know already. Node 1 has seen the later start in an earlier life of
+// its own.
+TEST(PeerLinksTest, AnOldCopyIsRefusedAndToldByAPeerThatRemembers) {
+  TestNode one(1, 9, 0, "local", {}, {Seen(2, 5, 77)});
+  TestNode two(2, 5, 0, "local", {{BootNumber(4), 40}, {BootNumber(5), 50}});
+  two.Know(1, one.port());
+  const std::string news = NextNews(&two);
+  EXPECT_EQ(news.find("old copy by 1: node 2 shows boot 5, which does not come after boot 5"), 0U)
+      << news;
+  EXPECT_EQ(news.find("delete"), std::string::npos) << "it may be the last copy";
+  EXPECT_FALSE(two.Send(1, env::Lane::kBulk, "nothing"));
+  EXPECT_GE(one.listener()->counters().closed_old_boot, 1U);
+  // Whoever dials it refuses it, too.
+  one.Know(2, two.port());
+  EXPECT_NE(one.lines.Next()->find("old copy"), std::string::npos);
+  EXPECT_FALSE(one.Send(2, env::Lane::kBulk, "nothing"));
+}
+
+TEST(PeerLinksTest, TheNextStartOfTheSeenOneIsTaken) {
+  TestNode one(1, 9, 0, "local", {}, {Seen(2, 5, 77)});
+  TestNode two(2, 6, 0, "local", {{BootNumber(5), 77}, {BootNumber(6), 60}});
+  two.Know(1, one.port());
+  EXPECT_EQ(NextNews(&two), "connected 1 boot 9 record");
+}
 
 TEST(PeerLinksTest, AnotherNodeInItsPlaceIsReportedAndNeverLinked) {
   TestNode one(1, 1);

@@ -93,6 +93,9 @@ class LoneNodeTest : public testing::Test {
     process_->node = std::make_unique<Node>(NodeOptions(), Config(), identity_.stored, doors);
     process_->node->Start();
     process_->loop.RunTasks();
+    if (!introduces_) return;
+    for (const std::uint32_t peer : {2U, 3U}) process_->node->OnConnected(Peer(peer), true);
+    process_->loop.RunTasks();
   }
 
   /// As kill -9 and a power cut together.
@@ -144,6 +147,8 @@ class LoneNodeTest : public testing::Test {
   sim::MemoryShardStore shards_;
   std::unique_ptr<sim::MemoryLogStore> log_;
   std::unique_ptr<Process> process_;
+  /// The other nodes take this start, once it has begun.
+  bool introduces_ = true;
   Status fatal_;
   int removed_ = 0;
   std::vector<std::string> lines_;

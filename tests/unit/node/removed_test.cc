@@ -159,6 +159,7 @@ TEST_F(Removed, WhoIsTakenInAgainAtOnceIsHeard) {
   beat.mutable_heartbeat()->set_has_list(true);
   process_->transport.sent.clear();
   process_->node->OnMessage(fresh, env::Lane::kLiveness, beat.SerializeAsString());
+  process_->loop.RunTasks();
   EXPECT_THAT(process_->transport.Take(Kind::kHeartbeatAck), SizeIs(1));
 }
 

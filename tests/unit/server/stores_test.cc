@@ -21,101 +21,12 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/unit/server/scratch_stores.h"
 
 namespace ringfort::server {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-/// A data directory of a member of a cluster whose third boot has ended well: the log knows shard
-/// 3, the data hold a map of it.
-class StoresTest : public testing::Test {
- protected:
-  StoresTest() {
-    std::string name = (fs::temp_directory_path() / "ringfort-stores-XXXXXX").string();
-    RF_CHECK(::mkdtemp(name.data()) != nullptr);
-    scratch_ = name;
-    path_ = scratch_ / "node";
-    for (int boot = 1; boot <= 3; ++boot) {
-      OpenDir();
-      auto stores = Open();
-      EXPECT_TRUE(stores.ok()) << stores.status().ToString();
-      if (boot == 1) Fill(*stores);
-      proto::Identity identity = dir_->identity();
-      identity.mutable_record()->set_replicas(3);
-      identity.set_replicas_made(true);
-      for (int i = 0; i < 3; ++i) identity.mutable_record()->add_nodes();
-      EXPECT_TRUE(dir_->Save(identity.SerializeAsString()).ok());
-    }
-    dir_.reset();
-  }
-  ~StoresTest() override {
-    dir_.reset();
-    fs::remove_all(scratch_);
-  }
-
-  void OpenDir() {
-    dir_.reset();
-    auto dir = DataDir::Open(path_.string(), NodeId(1), "test");
-    ASSERT_TRUE(dir.ok()) << dir.status().ToString();
-    dir_ = *std::move(dir);
-  }
-  Result<Stores> Open(wal::Options log_options = {}) {
-    log_options.segment_bytes = 64 << 10;
-    return OpenStores(
-        dir_.get(), log_options, {}, [this](const Status& why) { fatal_ = why; }, rules_);
-  }
-  static void Fill(Stores& stores) {
-    EXPECT_TRUE(stores.shards->Create({{ShardId(3), storage::Generation(1)}}).ok());
-    storage::LogUpdate update;
-    update.shard = ShardId(3);
-    update.base = raft::LogBase();
-    update.generation = storage::Generation(1);
-    stores.log->Append({update}, [](const Status&) {});
-    EXPECT_TRUE(stores.log->Sync().ok());
-  }
-  static void FlipByte(const fs::path& path, std::uint64_t at) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(at));
-    const char byte = static_cast<char>(file.get() ^ 0x40);
-    file.seekp(static_cast<std::streamoff>(at));
-    file.put(byte);
-    ASSERT_TRUE(file.good()) << path;
-  }
-  void DamageLog() { FlipByte(path_ / "log/segment-00000000000000000001", 4096 + 60); }
-
-  /// What has to stand at the end of boot 4.
-  void ExpectSetAside() {
-    OpenDir();
-    auto stores = Open();
-    ASSERT_TRUE(stores.ok()) << stores.status().ToString();
-    EXPECT_THAT(stores->damage, HasSubstr((path_ / "log.damaged-4").string()));
-    EXPECT_THAT(stores->damage, HasSubstr((path_ / "data.damaged-4").string()));
-    EXPECT_EQ(stores->damage.find('\n'), std::string::npos);
-    EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
-    EXPECT_TRUE(stores->shards->List().empty());
-    EXPECT_EQ(dir_->identity().boot(), 4U);
-    EXPECT_TRUE(dir_->identity().replicas_made());
-    EXPECT_FALSE(dir_->setting_aside());
-    stores->shards.reset();
-    stores->log.reset();
-    // The next start finds a healthy node.
-    OpenDir();
-    auto next = Open();
-    ASSERT_TRUE(next.ok()) << next.status().ToString();
-    EXPECT_EQ(next->damage, "");
-    EXPECT_EQ(dir_->identity().boot(), 5U);
-    EXPECT_FALSE(fs::exists(path_ / "log.damaged-5"));
-  }
-
-  fs::path scratch_;
-  fs::path path_;
-  std::unique_ptr<DataDir> dir_;
-  GiveUpRules rules_{.others_serve = [] { return Status::Ok(); }};
-  /// Why the node would have had to stop.
-  Status fatal_;
-};
 
 /// Until its file is synced, keeps what each write replaced, and puts it back when the power fails.
 class UnpluggedDisk final : public wal::Disk {
@@ -235,119 +146,6 @@ TEST_F(StoresTest, AFlippedByteInTheLog) {
   EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
 }
 
-/// A way in which a store is not there, and the word for it.
-struct Absence {
-  std::string word;
-  std::function<void(const fs::path& store)> make;
-};
-const std::vector<Absence>& Absences() {
-  static const std::vector<Absence> absences = {
-      {"is not there", [](const fs::path&) {}},
-      {"is empty", [](const fs::path& store) { fs::create_directory(store); }},
-      {"is empty", [](const fs::path& store) { fs::create_directories(store / "lost+found"); }},
-      {"is a link to /nowhere",
-       [](const fs::path& store) { fs::create_symlink("/nowhere/at/all", store); }},
-      {"is no directory", [](const fs::path& store) { std::ofstream(store) << "x"; }},
-      {"holds other files",
-       [](const fs::path& store) {
-         fs::create_directory(store);
-         std::ofstream(store / "README") << "a disk of somebody else";
-       }},
-  };
-  return absences;
-}
-
-// The run: the disks of the logs are mounted late after a power cut, on all nodes at once; every
-// copy of everything was quarantined for ever.
-TEST_F(StoresTest, AnAbsentStoreStopsTheStartAndChangesNothing) {
-  for (const std::string store : {"log", "data"}) {
-    for (const Absence& absence : Absences()) {
-      SCOPED_TRACE(store + " " + absence.word);
-      fs::rename(path_ / store, scratch_ / "unmounted");
-      absence.make(path_ / store);
-      OpenDir();
-      const std::string identity = dir_->identity().SerializeAsString();
-      const auto stores = Open();
-      ASSERT_EQ(stores.status().code(), Code::kUnavailable) << stores.status().ToString();
-      EXPECT_THAT(stores.status().message(),
-                  HasSubstr((path_ / store).string() + " " + absence.word));
-      EXPECT_THAT(stores.status().message(), HasSubstr("mount"));
-      EXPECT_THAT(stores.status().message(), HasSubstr("--start_empty"));
-      OpenDir();
-      EXPECT_EQ(dir_->identity().SerializeAsString(), identity);
-      EXPECT_FALSE(fs::exists(path_ / "log.damaged-4"));
-      EXPECT_FALSE(fs::exists(path_ / "data.damaged-4"));
-      fs::remove_all(path_ / store);
-      fs::rename(scratch_ / "unmounted", path_ / store);
-    }
-  }
-  // The disk is back.
-  OpenDir();
-  auto stores = Open();
-  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
-  EXPECT_EQ(stores->damage, "");
-  EXPECT_EQ(stores->log->TakeRecovery().shards.size(), 1U);
-  EXPECT_EQ(dir_->identity().boot(), 4U);
-}
-
-TEST_F(StoresTest, AnOperatorGivesAnAbsentStoreUp) {
-  for (const Absence& absence : Absences()) {
-    SCOPED_TRACE(absence.word);
-    const fs::path good = scratch_ / "good";
-    fs::copy(path_, good, fs::copy_options::recursive);
-    fs::remove_all(path_ / "log");
-    if (absence.word != "is no directory") absence.make(path_ / "log");
-    OpenDir();
-    const Incarnation before = dir_->incarnation();
-    rules_.start_empty = true;
-    auto stores = Open();
-    ASSERT_TRUE(stores.ok()) << stores.status().ToString();
-    EXPECT_THAT(stores->damage, HasSubstr("--bring_back=4"));
-    EXPECT_NE(dir_->incarnation(), before) << "it is another directory, as an empty one would be";
-    EXPECT_EQ(dir_->identity().lives().boots_size(), 1);
-    EXPECT_TRUE(dir_->identity().replicas_made());
-    EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
-    EXPECT_TRUE(stores->shards->List().empty());
-    EXPECT_TRUE(fs::exists(path_ / "data.damaged-4/CURRENT"));
-    stores->shards.reset();
-    stores->log.reset();
-    // The flag is still there at the next start.
-    OpenDir();
-    const auto again = Open();
-    EXPECT_EQ(again.status().code(), Code::kConditionFailed) << again.status().ToString();
-    rules_.start_empty = false;
-    OpenDir();
-    EXPECT_TRUE(Open().ok());
-    EXPECT_EQ(dir_->identity().boot(), 5U);
-    dir_.reset();
-    fs::remove_all(path_);
-    fs::rename(good, path_);
-  }
-}
-
-TEST_F(StoresTest, WholeStoresAreNotGivenUp) {
-  OpenDir();
-  rules_.start_empty = true;
-  const auto stores = Open();
-  EXPECT_EQ(stores.status().code(), Code::kConditionFailed);
-  EXPECT_THAT(stores.status().message(), HasSubstr("without --start_empty"));
-  EXPECT_EQ(dir_->identity().boot(), 3U);
-}
-
-TEST_F(StoresTest, AnOldCopyIsGivenUpWhole) {
-  OpenDir();
-  proto::Identity identity = dir_->identity();
-  identity.mutable_lives()->mutable_refused()->set_by(2);
-  ASSERT_TRUE(dir_->Save(identity.SerializeAsString()).ok());
-  OpenDir();
-  rules_.start_empty = true;
-  auto stores = Open();
-  ASSERT_TRUE(stores.ok()) << stores.status().ToString();
-  EXPECT_TRUE(stores->log->TakeRecovery().shards.empty());
-  EXPECT_FALSE(dir_->is_old_copy());
-  EXPECT_TRUE(fs::exists(path_ / "log.damaged-4/segment-00000000000000000001"));
-}
-
 // The run: the logs of all nodes are damaged at once. Each would move the last copies aside.
 TEST_F(StoresTest, DamagedStoresStayUntilTheOtherNodesServe) {
   DamageLog();
@@ -370,18 +168,18 @@ TEST_F(StoresTest, TwoStartsFromOneStateCanBeToldApart) {
   fs::copy(path_, copy, fs::copy_options::recursive);
   OpenDir();
   ASSERT_TRUE(Open().ok());
-  const proto::Lineage first = dir_->identity().lives();
-  EXPECT_EQ(first.boots_size(), 4);
+  const proto::Lineage first = dir_->identity().lineage();
+  EXPECT_EQ(first.lives_size(), 4);
   dir_.reset();
   fs::remove_all(path_);
   fs::rename(copy, path_);
   OpenDir();
   ASSERT_TRUE(Open().ok());
-  const proto::Lineage& second = dir_->identity().lives();
-  ASSERT_EQ(second.boots_size(), 4);
-  EXPECT_EQ(first.boots(3), second.boots(3));
-  EXPECT_NE(first.nonces(3), second.nonces(3));
-  EXPECT_EQ(first.nonces(2), second.nonces(2));
+  const proto::Lineage& second = dir_->identity().lineage();
+  ASSERT_EQ(second.lives_size(), 4);
+  EXPECT_EQ(first.lives(3).boot(), second.lives(3).boot());
+  EXPECT_NE(first.lives(3).nonce(), second.lives(3).nonce());
+  EXPECT_EQ(first.lives(2).nonce(), second.lives(2).nonce());
 }
 
 // The run: an operator brings back last week's copy of the log alone. It is whole by itself.
