@@ -22,8 +22,8 @@ using DialNumber = StrongNumber<struct DialTag, std::uint64_t>;
 /// One start of a process from a data directory.
 struct Life {
   BootNumber boot;
-  /// Drawn at random, so that two starts from one state of a directory are told apart. 0: its release
-  /// draws none.
+  /// Drawn at random, so that two starts from one state of a directory are told apart. 0: its
+  /// release draws none.
   std::uint64_t nonce = 0;
 
   bool operator==(const Life&) const = default;

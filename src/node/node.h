@@ -263,7 +263,8 @@ class Node final : public env::TransportEvents {
   /// To be told once the next saving is done.
   std::vector<std::function<void()>> unsaved_;
   SeenLives seen_lives_;
-  /// Until when peers that have not answered a hello, and so have not taken this start, are waited for.
+  /// Until when peers that have not answered a hello, and so have not taken this start, are waited
+  /// for.
   MonotonicTime introduced_by_ = kForever;
 
   /// Made with the node; fixed.
