@@ -1,5 +1,6 @@
 #include "node/seen_lives.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -45,7 +46,8 @@ bool SeenLives::Note(const env::PeerIdentity& peer, proto::Identity* identity) {
     const bool same_directory = one.incarnation() == seen.incarnation();
     if (same_directory && one.life().boot() == seen.life().boot() &&
         one.life().nonce() == seen.life().nonce()) {
-      known.waits_for = 0;  // From an earlier process of this node.
+      // From an earlier process of this node, or noted before another directory of that one was.
+      known.waits_for = storing_ > stored_ ? storing_ : 0;
       return false;
     }
     if (same_directory || ++others == kDirectoriesMax) all->DeleteSubrange(i, 1);
@@ -63,6 +65,7 @@ void SeenLives::Hold(const env::PeerIdentity& from, env::Lane lane, std::string_
 }
 
 std::vector<SeenLives::Held> SeenLives::OnStored(std::uint64_t number) {
+  stored_ = std::max(stored_, number);
   std::vector<Held> released;
   for (auto& [node, peer] : peers_) {
     if (peer.waits_for == 0 || peer.waits_for > number) continue;

@@ -60,6 +60,7 @@ class SeenLives {
   /// By node: its newest directory.
   std::map<NodeId, Peer> peers_;
   std::uint64_t storing_ = 0;
+  std::uint64_t stored_ = 0;
 };
 
 }  // namespace ringfort::node

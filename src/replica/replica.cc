@@ -383,7 +383,7 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now,
   status->set_applied(raft_.applied().value());
   status->set_last(raft_.log().last_index().value());
   status->set_unsure(raft_.unsure());
-  status->set_serving(raft_.serving());
+  status->set_serving(raft_.serving() && !stopped_);
   status->set_lease_valid(raft_.HasLease(now));
   status->set_data_bytes(data_->size_bytes());
   status->set_first_log_index((raft_.log().base().index + 1).value());
