@@ -13,26 +13,32 @@ bool Descends(const env::Life& seen, const env::Life& life, const env::Lineage& 
   return (then == lineage.end() ? 0 : then->nonce) == seen.nonce;
 }
 
-env::Life* BootLedger::Newest(NodeId node, const Incarnation& incarnation) {
+BootLedger::Directory* BootLedger::Find(NodeId node, const Incarnation& incarnation) {
   auto& directories = nodes_[node].directories;
-  for (auto& [known, life] : directories) {
-    if (known == incarnation) return &life;
+  for (Directory& directory : directories) {
+    if (directory.incarnation == incarnation) return &directory;
   }
   if (directories.size() == kDirectoriesMax) directories.pop_front();
-  return &directories.emplace_back(incarnation, env::Life()).second;
+  return &directories.emplace_back(Directory{incarnation, env::Life()});
 }
 
 BootLedger::Sighting BootLedger::See(const env::PeerIdentity& peer, const env::Lineage& lineage) {
-  env::Life* const seen = Newest(peer.node, peer.incarnation);
+  Directory* const directory = Find(peer.node, peer.incarnation);
   Sighting sighting;
-  sighting.seen = *seen;
-  const bool first = *seen == env::Life();
-  sighting.outdated = !first && !Descends(*seen, peer.life(), lineage);
-  sighting.incredible = !sighting.outdated && peer.boot.value() - seen->boot.value() > kBootStepMax;
+  sighting.seen = directory->newest;
+  const env::Life& seen = sighting.seen;
+  const bool first = seen == env::Life();
+  const bool replaced = directory->replaced && peer.life() == seen;
+  sighting.outdated = !first && (replaced || !Descends(seen, peer.life(), lineage));
+  sighting.incredible = !sighting.outdated && peer.boot.value() - seen.boot.value() > kBootStepMax;
   if (sighting.outdated || sighting.incredible) return sighting;
-  *seen = peer.life();
+  directory->newest = peer.life();
+  directory->replaced = false;
   Node& node = nodes_[peer.node];
   if (node.newest == peer) return sighting;
+  if (node.newest && node.newest->incarnation != peer.incarnation) {
+    Find(peer.node, node.newest->incarnation)->replaced = true;
+  }
   if (node.newest && !node.said_gone) sighting.gone = node.newest;
   node.newest = peer;
   node.said_gone = false;

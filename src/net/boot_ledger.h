@@ -25,7 +25,8 @@ class BootLedger {
   static constexpr std::size_t kDirectoriesMax = 8;
 
   struct Sighting {
-    /// Refuse it: it does not descend from the start `seen`.
+    /// Refuse it: it does not descend from the start `seen`, or another directory has taken the
+    /// place of that very process.
     bool outdated = false;
     /// Refuse it: its boot number cannot be true.
     bool incredible = false;
@@ -36,7 +37,7 @@ class BootLedger {
 
   /// What was seen in an earlier life of this node. Before anything else.
   void Remember(const env::PeerIdentity& seen) {
-    *Newest(seen.node, seen.incarnation) = seen.life();
+    Find(seen.node, seen.incarnation)->newest = seen.life();
   }
   /// The peer has said hello, or answered ours. `lineage` holds its newest starts, oldest first;
   /// empty: its release does not know them.
@@ -49,15 +50,22 @@ class BootLedger {
   [[nodiscard]] std::size_t size() const { return nodes_.size(); }
 
  private:
+  struct Directory {
+    Incarnation incarnation;
+    env::Life newest;
+    /// That life's place was taken by another directory: what is still on its way from it does not
+    /// bring it back.
+    bool replaced = false;
+  };
   struct Node {
-    /// By incarnation, the oldest first.
-    std::deque<std::pair<Incarnation, env::Life>> directories;
+    /// The oldest first.
+    std::deque<Directory> directories;
     /// None was seen by this process.
     std::optional<env::PeerIdentity> newest;
     bool said_gone = false;
   };
 
-  env::Life* Newest(NodeId node, const Incarnation& incarnation);
+  Directory* Find(NodeId node, const Incarnation& incarnation);
 
   std::unordered_map<NodeId, Node> nodes_;
 };

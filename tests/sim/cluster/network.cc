@@ -200,15 +200,6 @@ void Network::OnAnswer(Wire* wire, const CallPtr& call) {
   if (wire->lane == env::Lane::kLiveness) events->OnConnected(call->reached, has_record);
 }
 
-bool Network::Show(const Station& of, Port* to) {
-  const net::BootLedger::Sighting sighting = to->ledger.See(of.self, of.lineage);
-  if (sighting.gone) {
-    Tell(to, "gone",
-         [gone = *sighting.gone](env::TransportEvents& events) { events.OnGone(gone); });
-  }
-  return !sighting.outdated && !sighting.incredible;
-}
-
 void Network::Tell(Port* port, const char* what, std::function<void(env::TransportEvents&)> call) {
   events_->At(events_->now(), port->station.process, what,
               [events = port->station.events, call = std::move(call)] { call(*events); });

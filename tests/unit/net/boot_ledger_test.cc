@@ -154,5 +154,17 @@ TEST(BootLedgerTest, AnotherIncarnationIsAnotherProcess) {
   EXPECT_EQ(ledger.Refused(NodeId(2)), Boot(1, 2));
 }
 
+// A hello of the directory's last process that comes late must not bring it back (simulator, seed
+// 650: it took the place of the living one). Another start of that directory does.
+TEST(BootLedgerTest, AProcessThatWasReplacedDoesNotComeBack) {
+  BootLedger ledger;
+  EXPECT_FALSE(ledger.See(Boot(2), {}).outdated);
+  EXPECT_EQ(ledger.See(Boot(1, 2), {}).gone, Boot(2));
+  EXPECT_TRUE(ledger.See(Boot(2), {}).outdated);
+  EXPECT_FALSE(ledger.See(Boot(1, 2), {}).outdated);
+  EXPECT_FALSE(ledger.See(Boot(3), {}).outdated);
+  EXPECT_TRUE(ledger.See(Boot(1, 2), {}).outdated);
+}
+
 }  // namespace
 }  // namespace ringfort::net
