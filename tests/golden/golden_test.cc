@@ -127,7 +127,8 @@ TEST_F(Unpacked, TheDirectoryOfAFirstReleasesNodeOpensWhole) {
   ASSERT_TRUE(dir.ok()) << dir.status().ToString();
   wal::Options log;
   log.segment_bytes = 8 << 20;
-  auto stores = server::OpenStores(dir->get(), log, {}, [](const Status&) {});
+  auto stores = server::OpenStores(
+      dir->get(), log, {}, [](const Status&) {}, server::GiveUpRules());
   ASSERT_TRUE(stores.ok()) << stores.status().ToString();
   EXPECT_EQ(stores->damage, "");
   std::map<storage::DataKey, std::string> entries;

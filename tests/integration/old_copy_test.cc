@@ -55,7 +55,9 @@ class OldCopies : public testing::Test {
     ASSERT_TRUE(cluster_.Stop(1).has_value());
     fs::copy(cluster_.data_dir(1), copy_, fs::copy_options::recursive);
     for (int i = 0; i < starts; ++i) {
-      if (i > 0) ASSERT_TRUE(cluster_.Stop(1).has_value());
+      if (i > 0) {
+        ASSERT_TRUE(cluster_.Stop(1).has_value());
+      }
       cluster_.Start(1);
       Client client = cluster_.Connect();
       ASSERT_TRUE(Eventually(seconds(60), [&] { return cluster_.CaughtUp(client); }));

@@ -76,7 +76,8 @@ TEST(HandshakeTest, WhoDoesNotKnowTheClustersLevelIsRefused) {
   EXPECT_EQ(CheckHello(MakePeerHello(raised, NodeId(2), env::Lane::kBulk, env::DialNumber(1)), old)
                 .code(),
             Code::kUnsupported);
-  const auto remote = CheckHelloReply(MakeHelloReply(raised), "local", ClusterId{1, 1}, NodeId(1));
+  const auto remote = CheckHelloReply(MakeHelloReply(raised, proto::Hello::PEER), "local",
+                                      ClusterId{1, 1}, NodeId(1));
   ASSERT_TRUE(remote.ok());
   EXPECT_TRUE(CheckLevels(*remote, newer).ok());
   EXPECT_EQ(CheckLevels(*remote, old).code(), Code::kUnsupported);
