@@ -155,7 +155,7 @@ TEST(RawValue, RubbishIsCorruption) {
   }
   std::string unknown_flag = good;
   unknown_flag[8] = 1;
-  EXPECT_EQ(DecodeValue(unknown_flag).status().code(), Code::kCorruption);
+  EXPECT_EQ(DecodeValue(unknown_flag).status().code(), Code::kUnsupported);
   EXPECT_EQ(DecodeValue(EncodeValue(LogIndex(0), "abc")).status().code(), Code::kCorruption);
 }
 
