@@ -160,8 +160,6 @@ Status Server::OpenDisk(const std::string& cluster_name) {
       DivideDescriptors(RaiseDescriptorLimit(), flags_.log_bytes / flags_.log_segment_bytes,
                         net::ListenerOptions().client_connections_max);
   shard_options.open_files_max = static_cast<int>(descriptors_.tables);
-  LOG(INFO) << "of its descriptors, " << descriptors_.tables << " are for tables, "
-            << descriptors_.clients << " for clients";
   GiveUpRules rules;
   rules.start_empty = flags_.start_empty;
   rules.others_serve = [this] {
@@ -171,6 +169,8 @@ Status Server::OpenDisk(const std::string& cluster_name) {
   };
   auto stores = OpenStores(dir_.get(), log_options, shard_options, StopAtOnce, rules);
   if (!stores.ok()) return stores.status();
+  LOG(INFO) << "of its descriptors, " << descriptors_.tables << " are for tables, "
+            << descriptors_.clients << " for clients";
   if (!stores->damage.empty()) LOG(ERROR) << stores->damage;
   log_ = std::move(stores->log);
   shards_ = std::move(stores->shards);
