@@ -105,26 +105,34 @@ TEST(LostLog, IsNoVoter) {
 
 TEST(DamagedLog, IsNoVoterAndStaysInItsPlaceWhileItMayBeNeeded) {
   LocalCluster cluster(3, 4);
-  const auto log = cluster.data_dir(3) / "log" / "segment-00000000000000000001";
-  const auto aside = cluster.data_dir(3) / "log.damaged-2" / "segment-00000000000000000001";
-  PlayTheRun(cluster, {.lose =
-                           [&](const auto&) {
-                             // In the middle: whole records that were synced stand behind it.
-                             std::fstream file(log,
-                                               std::ios::in | std::ios::out | std::ios::binary);
-                             file.seekp(4096 + 64);
-                             file.put('\xff');
-                             ASSERT_TRUE(file.good());
-                           },
-                       .start =
-                           [&] {
-                             cluster.Start(3);
-                             ExpectRefusedStart(cluster, 3, "nothing was changed");
-                             EXPECT_TRUE(std::filesystem::exists(log));
-                             EXPECT_FALSE(std::filesystem::exists(aside));
-                           },
-                       .says_so = [](Client&) { return true; },
-                       .start_again = [&] { cluster.Start(3); }});
+  std::filesystem::path log;
+  std::filesystem::path aside;
+  PlayTheRun(cluster,
+             {.lose =
+                  [&](const auto&) {
+                    const auto dir = cluster.data_dir(3);
+                    for (const auto& file : std::filesystem::directory_iterator(dir / "log")) {
+                      const std::string name = file.path().filename().string();
+                      if (!name.starts_with("segment-")) continue;
+                      if (!log.empty() && name < log.filename().string()) continue;
+                      log = file.path();
+                      aside = dir / "log.damaged-2" / name;
+                    }
+                    // In the middle: whole records that were synced stand behind it.
+                    std::fstream file(log, std::ios::in | std::ios::out | std::ios::binary);
+                    file.seekp(4096 + 64);
+                    file.put('\xff');
+                    ASSERT_TRUE(file.good());
+                  },
+              .start =
+                  [&] {
+                    cluster.Start(3);
+                    ExpectRefusedStart(cluster, 3, "nothing was changed");
+                    EXPECT_TRUE(std::filesystem::exists(log));
+                    EXPECT_FALSE(std::filesystem::exists(aside));
+                  },
+              .says_so = [](Client&) { return true; },
+              .start_again = [&] { cluster.Start(3); }});
   EXPECT_TRUE(std::filesystem::exists(aside));
 }
 
