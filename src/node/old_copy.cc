@@ -50,9 +50,7 @@ void Node::OnOldCopy(NodeId by, const std::string& why) {
       "is none, and the other nodes serve, start this one once with --start_empty: the copy is "
       "kept "
       "beside, and they fill the node again; if the directories of all nodes were put back from "
-      "copies, run `ringfortd --data_dir=DIR --accept_old_copies` on each of them, stopped, and "
-      "see "
-      "`ringfortctl shard SHARD recover` for what has no majority then)";
+      "copies, run `ringfortd --data_dir=DIR --accept_old_copies` on each of them, stopped)";
   SetWaitingFor(line);
   old_copy_ = true;
   serving_ = false;

@@ -201,8 +201,10 @@ class Bringing {
     const std::string& log = steps_[0].source();
     const Result<LogLook> look = LookAtLog(log, *incarnation);
     if (look.status().code() == Code::kCorruption) {
-      return WouldNotHelp("the log would only be quarantined again: " + look.status().message(),
-                          "if a majority is lost for good: ringfortctl shard SHARD recover");
+      return WouldNotHelp(
+          "the log would only be quarantined again: " + look.status().message(),
+          "if a majority is lost for good: ringfortctl export --consistency=any-replica "
+          "reads the copies that are left");
     }
     if (look.status().code() == Code::kWrongCluster) {
       return WouldNotHelp(log + " is not the log of these data: " + look.status().message(),

@@ -49,13 +49,14 @@ Status NotNeeded(const DataDir& dir) {
 }
 
 Status StillNeeded(const Status& damage, const Status& others) {
-  return {
-      Code::kUnavailable,
-      damage.message() + "; nothing was changed, since the other nodes may need what is left: " +
-          others.message() +
-          " (start the other nodes, then this one again; if a majority is lost for good, see "
-          "`ringfortctl shard SHARD recover`; to give this node's copies up all the same, start it "
-          "once with --start_empty)"};
+  return {Code::kUnavailable,
+          damage.message() +
+              "; nothing was changed, since the other nodes may need what is left: " +
+              others.message() +
+              " (start the other nodes, then this one again; if a majority is lost for good, "
+              "`ringfortctl export --consistency=any-replica` reads the copies that are left; to "
+              "give this node's copies up all the same, start it "
+              "once with --start_empty)"};
 }
 
 /// Whether damaged stores may be moved.
