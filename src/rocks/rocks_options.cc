@@ -10,6 +10,7 @@
 
 #include "rocks/durable_links.h"
 #include "rocks/no_options_files.h"
+#include "rocks/shared_directories.h"
 
 namespace ringfort::rocks {
 namespace {
@@ -82,8 +83,9 @@ rocksdb::ColumnFamilyOptions ReplicaOptions(const Options& options) {
 
 Budgets::Budgets(const Options& options)
     : write_buffers(std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes)),
-      env(rocksdb::NewCompositeEnv(std::make_shared<DurableLinks>(
-          std::make_shared<NoOptionsFiles>(rocksdb::FileSystem::Default()), options.dir))),
+      env(rocksdb::NewCompositeEnv(
+          std::make_shared<SharedDirectories>(std::make_shared<DurableLinks>(
+              std::make_shared<NoOptionsFiles>(rocksdb::FileSystem::Default()), options.dir)))),
       db(NodeOptions(options, write_buffers)),
       column_family(ReplicaOptions(options)) {
   db.env = env.get();

@@ -282,7 +282,8 @@ void SimulatedNode::DamageDataKnown(ShardId shard, bool lost) {
   if (running()) Kill(damage_random_.OneIn(2) ? Unsynced::kKept : Unsynced::kLost);
   const storage::ShardStore::Name name{shard, log_.WrittenGeneration(shard)};
   if (Counts(name)) {
-    damaged_[name] = true;
+    // A log from the first entry on makes lost data anew.
+    if (!lost || log_.WrittenBase(shard)->index > LogIndex()) damaged_[name] = true;
     events_->trace.Say(events_->now(), id_.value(), [&] {
       return std::string(lost ? "lost" : "found damage in") + " its data of shard " +
              std::to_string(shard.value());

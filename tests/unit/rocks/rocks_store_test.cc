@@ -363,5 +363,20 @@ TEST(RocksStore, ARunOfDeletedEntriesIsNotPassedOverInMemory) {
   }
 }
 
+// A node of many replicas has no more descriptors than another.
+TEST(RocksStoreDescriptors, AreNoMoreForMoreReplicas) {
+  const auto count = [] {
+    const std::filesystem::directory_iterator open("/proc/self/fd");
+    return std::distance(begin(open), end(open));
+  };
+  const ScratchDir scratch;
+  const auto store = RocksStore::Open(scratch.options()).value();
+  const auto before = count();
+  std::vector<storage::ShardStore::Name> names;
+  for (std::uint32_t i = 0; i < 100; ++i) names.push_back({ShardId(i), storage::Generation(1)});
+  ASSERT_TRUE(store->Create(names).ok());
+  EXPECT_LE(count(), before + 5);
+}
+
 }  // namespace
 }  // namespace ringfort::rocks
