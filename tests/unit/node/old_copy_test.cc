@@ -141,7 +141,7 @@ TEST_F(OldCopyTest, WhoIsAnOldCopyTakesPartInNothingAndSaysSo) {
   const std::string line = OwnStatus().waiting_for();
   EXPECT_THAT(line, HasSubstr("node 2 says: node 1 shows boot 1;"));
   EXPECT_THAT(line, HasSubstr("--start_empty"));
-  EXPECT_THAT(line, HasSubstr("recover"));
+  EXPECT_THAT(line, HasSubstr("--accept_old_copies"));
   EXPECT_THAT(line, Not(HasSubstr("delete"))) << "it may be the last copy";
   EXPECT_EQ(identity_.stored.lineage().refused_by(), 2U);
   EXPECT_TRUE(fatal_.ok());
