@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <string>
 
 #include "tests/integration/local_cluster.h"
@@ -108,8 +107,12 @@ TEST_P(PutBack, LosesNothingAndSaysSo) {
   // Its operator gives it up.
   ASSERT_TRUE(cluster_.Stop(1).has_value());
   cluster_.Start(1, {"--start_empty"});
+  // Caught up is not enough: no change of members may be under way when the next node fails.
+  const auto is_well = [&] {
+    return ctl::Ctl({"--seeds=" + cluster_.address(2), "doctor"}).code == 0;
+  };
   Client client = cluster_.Connect();
-  ASSERT_TRUE(Eventually(seconds(60), [&] { return cluster_.CaughtUp(client); }))
+  ASSERT_TRUE(Eventually(seconds(60), [&] { return cluster_.CaughtUp(client) && is_well(); }))
       << cluster_.Output(1);
   cluster_.Kill(3);
   ExpectEverywhere("y");

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/ctl/survey_samples.h"
 
 namespace ringfort::ctl {
@@ -55,6 +57,33 @@ bool Finds(const std::vector<Finding>& findings, Severity severity, const std::s
     if (finding.severity == severity && finding.what == what) return true;
   }
   return false;
+}
+
+TEST(Findings, AnOldCopyOfADirectory) {
+  Sample sample;
+  NodeStatusView& status = *sample.reports[1].status;
+  status.waiting_for = "node 3 has seen a later start (put the newest directory back (or another))";
+  status.counters.push_back({"old_copy", 1});
+  const std::vector<Finding> findings = sample.Diagnosed();
+  ASSERT_FALSE(findings.empty());
+  EXPECT_EQ(findings[0].severity, Severity::kCritical);
+  EXPECT_EQ(findings[0].what, "node 2 runs from an old copy of its data directory");
+  EXPECT_EQ(findings[0].why, "node 3 has seen a later start");
+  EXPECT_EQ(findings[0].what_to_do, "put the newest directory back (or another)");
+  EXPECT_FALSE(Finds(findings, Severity::kWarning, "node 2 does not serve yet")) << "said once";
+}
+
+// With the way back, while it may help.
+TEST(Findings, QuarantinedStores) {
+  Sample sample;
+  sample.reports[1].status->counters.push_back({"stores_set_aside", 7});
+  ExpectOne(sample, Severity::kNote, "node 2 has quarantined stores", "log.damaged-7");
+  sample.reports[1].status->replicas.clear();
+  const std::vector<Finding> findings = sample.Diagnosed();
+  const auto found = std::ranges::find(
+      findings, "node 2 has quarantined its log and data, and holds nothing", &Finding::what);
+  ASSERT_NE(found, findings.end());
+  EXPECT_THAT(found->what_to_do, HasSubstr("--bring_back=7 --dry_run"));
 }
 
 TEST(Findings, NoneInAClusterThatIsWell) {

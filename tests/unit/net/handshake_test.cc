@@ -116,6 +116,36 @@ TEST(HandshakeTest, TheAnswerIsCheckedToo) {
   EXPECT_EQ(CheckHelloReply(reply, "", {}, NodeId(3)).status().code(), Code::kWrongCluster);
 }
 
+// By which the other side tells an old copy of a directory.
+TEST(HandshakeTest, ANodeTellsOfItsStartsAndOnlyNodes) {
+  LocalIdentity local = NodeTwo();
+  const std::uint64_t boot = local.self.boot.value();
+  local.lineage = {{BootNumber(boot - 1), 41}, {BootNumber(boot), 42}};
+  const proto::HelloReply reply = MakeHelloReply(local, proto::Hello::PEER);
+  const auto remote = CheckHelloReply(reply, "local", ClusterId{1, 1}, NodeId(2));
+  ASSERT_TRUE(remote.ok());
+  EXPECT_EQ(remote->lineage, local.lineage);
+  EXPECT_EQ(remote->node.nonce, 42U);
+  EXPECT_EQ(MakeHelloReply(local, proto::Hello::CLIENT).lives_size(), 0);
+
+  const proto::Hello good =
+      MakePeerHello(local, NodeId(1), env::Lane::kLiveness, env::DialNumber(1));
+  const auto peer = DecodePeerHello(good);
+  ASSERT_TRUE(peer.ok());
+  EXPECT_EQ(peer->lineage, local.lineage);
+  EXPECT_EQ(peer->peer.nonce, 42U);
+  const auto code = [&](const auto& damage) {
+    proto::Hello bad = good;
+    damage(&bad);
+    return CheckHello(bad, NodeOne()).code();
+  };
+  using Hello = proto::Hello;
+  EXPECT_EQ(code([](Hello* h) { h->clear_lives(); }), Code::kOk) << "an older release";
+  EXPECT_EQ(code([](Hello* h) { h->mutable_lives(1)->set_nonce(0); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->mutable_lives()->SwapElements(0, 1); }), Code::kInvalidArgument);
+  EXPECT_EQ(code([](Hello* h) { h->set_boot(h->boot() + 1); }), Code::kInvalidArgument);
+}
+
 // A name from the wire goes into a message and a log line.
 TEST(HandshakeTest, AStrangeNameIsShownHarmlessly) {
   const Status status = CheckHello(MakeClientHello("a\nb" + std::string(1000, 'x'), {}), NodeOne());
