@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -125,7 +126,15 @@ TEST_F(OldCopies, TheCopyThatIsLeftIsExported) {
   StartAndFill();
   {
     Client client = cluster_.Connect();
-    ASSERT_TRUE(Eventually(seconds(60), [&] { return cluster_.CaughtUp(client); }));
+    // In its log is not enough: without a primary it never learns that the newest is committed.
+    const auto has_applied_all = [&] {
+      const Result<NodeStatusView> status = client.NodeStatus(3);
+      return status.ok() && std::ranges::all_of(status->replicas, [](const ReplicaView& replica) {
+               return replica.applied == replica.last;
+             });
+    };
+    ASSERT_TRUE(
+        Eventually(seconds(60), [&] { return cluster_.CaughtUp(client) && has_applied_all(); }));
   }
   for (const std::uint32_t node : {1U, 2U}) {
     cluster_.Kill(node);
