@@ -13,6 +13,7 @@
 #include "tests/sim/checkers/leader_completeness.h"
 #include "tests/sim/checkers/link_order.h"
 #include "tests/sim/checkers/log_matching.h"
+#include "tests/sim/checkers/old_copies.h"
 #include "tests/sim/checkers/said_is_stored.h"
 
 namespace ringfort::sim {
@@ -203,6 +204,36 @@ TEST_F(LinkOrderTest, ALowerDialAfterAHigherIsWrong) {
   order_.OnAdmitted(lane_, env::DialNumber(2));
   order_.OnAdmitted(lane_, env::DialNumber(1));
   EXPECT_THAT(said_, ElementsAre(HasSubstr("admitted after dial 2")));
+}
+
+class OldCopiesTest : public testing::Test {
+ protected:
+  static env::PeerIdentity Start(std::uint64_t boot, std::uint64_t nonce) {
+    return {kA, Incarnation{kA.value(), 1}, BootNumber(boot), {}, nonce};
+  }
+  std::vector<std::string> said_;
+  OldCopies copies_{[this](std::string_view, const std::string& what) { said_.push_back(what); }};
+};
+
+TEST_F(OldCopiesTest, WhoKnewALaterStartMayNotLinkWithTheCopy) {
+  copies_.OnStarted(Start(3, 30));
+  copies_.OnPutBack(kA, {kB});
+  copies_.OnStarted(Start(3, 31));
+  copies_.OnLinked(Start(3, 31), kB);
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("an old copy")));
+}
+
+TEST_F(OldCopiesTest, AStartBeforeAndWhoNeverKnewAreWell) {
+  copies_.OnStarted(Start(3, 30));
+  copies_.OnPutBack(kA, {kB});
+  copies_.OnLinked(Start(3, 30), kB);  // Its hello was still under way.
+  copies_.OnStarted(Start(4, 40));
+  copies_.OnLinked(Start(4, 40), kC);
+  copies_.OnWiped(kB);
+  copies_.OnLinked(Start(4, 40), kB);
+  copies_.OnWiped(kA);
+  copies_.OnLinked(Start(4, 40), kB);
+  EXPECT_THAT(said_, IsEmpty());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <utility>
 
 #include "raft/quorum.h"
@@ -118,15 +119,28 @@ void Faults::NextOldCopy() {
 }
 
 void Faults::PutBack(SimulatedNode* node) {
-  if (!node->PutBackCopy()) return;
+  std::set<NodeId> known_by;
+  for (const auto& other : *nodes_) {
+    if (other.get() != node && other->Remembers(node->newest_start())) known_by.insert(other->id());
+  }
+  if (!node->PutBackCopy(std::move(known_by))) return;
   Start(node, Between(copy_random_, 1ms, 500ms));
-  // It is started now and then, also by who does not read what it says.
-  if (copy_random_.OneIn(2)) {
+  // It is started now and then, also by who does not read what it says: in the end more often than
+  // the start that was seen.
+  for (std::uint64_t left = copy_random_.Below(8); left > 0; --left) {
     events_->After(Between(copy_random_, 500ms, 2s), nullptr, "again", [this, node] {
       if (healed_ || !node->running()) return;
       node->Kill(Unsynced::kKept);
-      Start(node, Between(copy_random_, 1ms, 100ms));
+      Start(node, Between(copy_random_, 1ms, 20ms));
     });
+  }
+  // Who has seen that start may have been started anew since: what counts is what it stored.
+  if (copy_random_.OneIn(2)) {
+    for (const auto& other : *nodes_) {
+      if (other.get() == node || !other->running()) continue;
+      other->Kill(Unsynced::kKept);
+      Start(other.get(), Between(copy_random_, 1ms, 500ms));
+    }
   }
   events_->After(Between(copy_random_, 2s, 5s), nullptr, "start empty", [this, node] {
     if (healed_) return;

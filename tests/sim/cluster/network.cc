@@ -22,7 +22,11 @@ constexpr Duration kHeardMoment = 200ms;
 }  // namespace
 
 Network::Network(Events* events, Random random, Sniffer sniffer, Complain complain)
-    : events_(events), random_(random), sniffer_(std::move(sniffer)), order_(std::move(complain)) {}
+    : events_(events),
+      random_(random),
+      sniffer_(std::move(sniffer)),
+      order_(complain),
+      old_copies_(std::move(complain)) {}
 
 Network::Wire& Network::WireOf(NodeId from, NodeId to, env::Lane lane) {
   auto [place, fresh] = wires_.try_emplace({from, to});
@@ -50,6 +54,7 @@ void Network::Attach(Station station) {
   auto port = std::make_unique<Port>();
   port->station = std::move(station);
   for (const env::PeerIdentity& seen : port->station.seen) port->ledger.Remember(seen);
+  old_copies_.OnStarted(port->station.self);
   const NodeId node = port->station.self.node;
   ports_[node] = std::move(port);
 }
@@ -174,6 +179,7 @@ void Network::OnHello(Wire* wire, const CallPtr& call) {
   const auto admission = to->dials.Admit(call->dialer, wire->lane, call->dial);
   if (!admission) return;
   call->admission = *admission;
+  old_copies_.OnLinked(call->dialer, wire->to);
   order_.OnAdmitted({call->dialer, call->reached, wire->lane}, call->dial);
   if (from == nullptr || !Reaches(wire->from, wire->to)) return;
   events_->After(Between(random_, 50us, 2ms), from->station.process, "answer",
@@ -188,6 +194,7 @@ void Network::OnAnswer(Wire* wire, const CallPtr& call) {
   if (sighting.outdated) return;
   wire->asked = nullptr;
   if (call->reset) return DialSoon(wire, Between(random_, 0us, 5ms));
+  old_copies_.OnLinked(call->reached, wire->from);
   wire->link = call;
   wire->suspect = false;
   wire->held.clear();

@@ -22,6 +22,7 @@
 #include "net/boot_ledger.h"
 #include "net/dial_ledger.h"
 #include "tests/sim/checkers/link_order.h"
+#include "tests/sim/checkers/old_copies.h"
 #include "tests/sim/cluster/events.h"
 
 namespace ringfort::sim {
@@ -54,6 +55,9 @@ class Network {
             std::string message);
   /// The process doubts its connection.
   void Redial(NodeId from, NodeId to, env::Lane lane);
+
+  /// What the checker of old copies needs to know.
+  OldCopies& old_copies() { return old_copies_; }
 
   // Faults. Ends are nodes and clients alike, by number.
   void Cut(std::uint32_t from, std::uint32_t to);
@@ -137,6 +141,7 @@ class Network {
   Random random_;
   const Sniffer sniffer_;
   LinkOrder order_;
+  OldCopies old_copies_;
   std::map<NodeId, std::unique_ptr<Port>> ports_;
   std::map<std::pair<NodeId, NodeId>, std::array<Wire, 2>> wires_;
   std::set<std::pair<std::uint32_t, std::uint32_t>> cuts_;

@@ -152,7 +152,7 @@ bool SimulatedNode::Remembers(const env::PeerIdentity& start) const {
   });
 }
 
-bool SimulatedNode::PutBackCopy() {
+bool SimulatedNode::PutBackCopy(std::set<NodeId> known_by) {
   if (!copy_) return false;
   if (running()) Kill(Unsynced::kLost);
   events_->trace.Say(events_->now(), id_.value(), [] { return "has an old copy of its disk"; });
@@ -160,6 +160,7 @@ bool SimulatedNode::PutBackCopy() {
   shards_.PutBack(copy_->shards);
   identity_.stored = copy_->identity;
   put_back_ = true;
+  network_->old_copies().OnPutBack(id_, std::move(known_by));
   watch_->OnWiped(id_);
   return true;
 }
@@ -263,6 +264,7 @@ void SimulatedNode::Wipe() {
   shards_.Wipe();
   copy_.reset();
   put_back_ = false;
+  network_->old_copies().OnWiped(id_);
   DrawIdentity();
   watch_->OnWiped(id_);
 }

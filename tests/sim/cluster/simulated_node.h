@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,8 @@ class SimulatedNode {
   /// The data directory is lost: what starts next is another incarnation.
   void Wipe();
   /// The disk is put back from the copy that was made at an earlier start, if there is one: the
-  /// directory as it was then. Until it is wiped.
-  bool PutBackCopy();
+  /// directory as it was then. Until it is wiped. `known_by`: who has stored a start that it lacks.
+  bool PutBackCopy(std::set<NodeId> known_by);
   [[nodiscard]] bool is_put_back() const { return put_back_; }
   /// Whether the directory of this node, which another one's start was counted by, remembers it.
   [[nodiscard]] bool Remembers(const env::PeerIdentity& start) const;
