@@ -23,6 +23,9 @@ inline constexpr FeatureLevel kNewest{1};
 inline constexpr FeatureLevel kLogSegments3{1};
 /// Member lists of format 1: with a number of their own, and the shard's epoch.
 inline constexpr FeatureLevel kMembers1{1};
+/// Shards that are begun anew from one copy (raft/recovery.h): every node knows that the others are
+/// void.
+inline constexpr FeatureLevel kRecovery{1};
 
 /// The first release that knows the level, "0.2.0"; for one above kNewest, a description of it.
 std::string ReleaseOf(FeatureLevel level);

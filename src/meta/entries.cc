@@ -49,7 +49,7 @@ std::string NodeValue(const ring::NodeInfo& node) {
 }
 
 bool SamePlace(const ring::ClusterMap& a, const ring::ClusterMap& b, ShardId shard) {
-  if (a.PlaceOf(shard) != b.PlaceOf(shard)) return false;
+  if (a.PlaceOf(shard) != b.PlaceOf(shard) || a.EpochOf(shard) != b.EpochOf(shard)) return false;
   const auto move_a = a.moves.find(shard);
   const auto move_b = b.moves.find(shard);
   if (move_a == a.moves.end() || move_b == b.moves.end()) {
@@ -150,7 +150,7 @@ Result<std::optional<State>> StateReader::Finish() {
   for (std::uint32_t i = 0; i <= shards_; ++i) {
     const auto& [shard, place] = places_[i];
     if (shard != ShardId(i)) return Broken("a shard twice");
-    std::vector<NodeId> nodes = wire::DecodePlace(place, shard, &state_.map.moves);
+    std::vector<NodeId> nodes = wire::DecodePlace(place, shard, &state_.map);
     if (i < shards_) {
       state_.map.placement.push_back(std::move(nodes));
     } else {

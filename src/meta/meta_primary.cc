@@ -262,6 +262,7 @@ void MetaPrimary::TakeOver(State state) {
     reports_ = Reports(state.map.meta_shard());
   }
   state_ = std::make_unique<State>(std::move(state));
+  for (const auto& [shard, epoch] : state_->map.epochs) reports_.ExpectEpoch(shard, epoch);
   strays_.LookAtAll(state_->map, reports_);
   doors_.on_map(state_->map);
 }

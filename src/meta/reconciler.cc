@@ -54,6 +54,11 @@ bool IsStray(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) 
   return news->primary != place.front() || HasStrayMembers(place, news->members);
 }
 
+// It was begun anew, and the map does not say so yet.
+bool HasNewEpoch(const ring::ClusterMap& map, ShardId shard, const ShardNews* news) {
+  return news != nullptr && news->members.epoch > map.EpochOf(shard);
+}
+
 class Round {
  public:
   Round(const State& state, const Reports& reports, const std::set<ShardId>& strays,
@@ -67,6 +72,7 @@ class Round {
 
   Steps Run() {
     NoteNodes();
+    NoteEpochs();
     NoteStrays();
     TakeMoves();
     PreferPrimaries();
@@ -180,6 +186,22 @@ class Round {
     return member;
   }
 
+  // Nodes that come back learn from the map that their copies are void.
+  void NoteEpochs() {
+    std::string begun;
+    std::size_t count = 0;
+    for (const ShardId shard : strays_) {
+      const ShardNews* news = reports_.Of(shard);
+      if (!HasNewEpoch(state().map, shard, news)) continue;
+      Edit().map.epochs[shard] = news->members.epoch;
+      if (++count > kNamesMax) continue;
+      begun += (begun.empty() ? "" : ", ") + ShardName(state().map, shard) + " on " +
+               Name(news->primary);
+    }
+    if (count > kNamesMax) begun += " and " + std::to_string(count - kNamesMax) + " more";
+    if (!begun.empty()) Event("begun anew from one copy: " + begun);
+  }
+
   // An order that was late, or a move that was taken back in its midst, may have left a member
   // where none should be, or none where one should: that is a move, too.
   void NoteStrays() {
@@ -258,7 +280,7 @@ class Round {
     const Nodes fresh = Without(move.to, voters);
     if (const Nodes missing = Without(fresh, learners); !missing.empty()) {
       if (!progress->begun && !MayBegin(news, missing, progress)) return false;
-      if (!CanTake(news, missing, progress)) return false;
+      if (!CanTake(shard, news, missing, progress)) return false;
       if (!progress->begun) Occupy(&news, move);
       progress->begun = true;
       progress->stage = "adding learners";
@@ -293,13 +315,20 @@ class Round {
     return !state().paused && !IsBusy(news, missing);
   }
 
-  bool CanTake(const ShardNews& news, const Nodes& missing, Progress* progress) const {
+  bool CanTake(ShardId shard, const ShardNews& news, const Nodes& missing,
+               Progress* progress) const {
     for (const NodeId node : missing) {
       if (!reports_.IsAlive(node, now_)) {
         progress->stuck = Name(node) + " does not answer (start it, or remove it)";
         return false;
       }
       const NodeNews& there = *reports_.Of(node);
+      if (there.voids.contains(shard)) {
+        progress->stuck = Name(node) + " keeps a void copy of it (ringfortctl shard " +
+                          ShardWord(state().map, shard) +
+                          " discard-void --node=" + std::to_string(node.value()) + ")";
+        return false;
+      }
       const std::uint64_t needed = news.data_bytes + options_.reserve_bytes;
       if (there.room != storage::DiskRoom::kEnough || there.disk_free_bytes < needed) {
         progress->stuck = "the disk of " + Name(node) + " has " + Mebibytes(there.disk_free_bytes) +
@@ -409,14 +438,16 @@ class Round {
 void Strays::LookAtAll(const ring::ClusterMap& map, const Reports& reports) {
   shards_.clear();
   for (ShardId shard; shard <= map.meta_shard(); ++shard) {
-    if (IsStray(map, shard, reports.Of(shard))) shards_.insert(shards_.end(), shard);
+    if (IsStray(map, shard, reports.Of(shard)) || HasNewEpoch(map, shard, reports.Of(shard))) {
+      shards_.insert(shards_.end(), shard);
+    }
   }
 }
 
 void Strays::LookAt(const ring::ClusterMap& map, const Reports& reports,
                     const std::set<ShardId>& shards) {
   for (const ShardId shard : shards) {
-    if (IsStray(map, shard, reports.Of(shard))) {
+    if (IsStray(map, shard, reports.Of(shard)) || HasNewEpoch(map, shard, reports.Of(shard))) {
       shards_.insert(shard);
     } else {
       shards_.erase(shard);

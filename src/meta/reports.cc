@@ -59,6 +59,8 @@ bool Reports::Take(const env::PeerIdentity& from, const proto::NodeReport& repor
       std::min(report.disk_room(), static_cast<std::uint32_t>(storage::DiskRoom::kExhausted)));
   node.leaving = report.leaving();
   node.ready = report.ready();
+  node.voids.clear();
+  for (const std::uint32_t shard : report.void_shards()) node.voids.insert(ShardId(shard));
   node.clock_ahead_ms =
       static_cast<std::int64_t>(report.clock_unix_ms()) - static_cast<std::int64_t>(unix_ms);
   // The first release says nothing of it.
@@ -73,12 +75,25 @@ bool Reports::Take(const env::PeerIdentity& from, const proto::NodeReport& repor
   for (const proto::LedReport& led : report.led()) {
     std::optional<ShardNews> news = Decode(from.node, led);
     if (!news || ShardId(led.shard()) > last_) continue;
+    const auto expected = epochs_.find(ShardId(led.shard()));
+    if (expected != epochs_.end() && news->members.epoch < expected->second) continue;
     ShardNews& before = shards_[ShardId(led.shard())];
-    if (news->term < before.term) continue;
+    if (std::pair(news->members.epoch, news->term) < std::pair(before.members.epoch, before.term)) {
+      continue;
+    }
     before = *std::move(news);
     changed_.insert(ShardId(led.shard()));
   }
   return true;
+}
+
+void Reports::ExpectEpoch(ShardId shard, std::uint64_t epoch) {
+  std::uint64_t& expected = epochs_[shard];
+  expected = std::max(expected, epoch);
+  const auto known = shards_.find(shard);
+  if (known == shards_.end() || known->second.members.epoch >= expected) return;
+  shards_.erase(known);
+  changed_.insert(shard);
 }
 
 const NodeNews* Reports::Of(NodeId node) const {

@@ -34,6 +34,8 @@ struct NodeNews {
   storage::DiskRoom room = storage::DiskRoom::kEnough;
   bool leaving = false;
   bool ready = false;
+  /// Of these it keeps a void copy, which stands in the way of another there.
+  std::set<ShardId> voids;
   /// Its wall clock less the one here, when the report came.
   std::int64_t clock_ahead_ms = 0;
   /// What it runs, and the newest feature level which that knows.
@@ -75,6 +77,9 @@ class Reports {
   bool Take(const env::PeerIdentity& from, const proto::NodeReport& report, MonotonicTime now,
             std::uint64_t unix_ms);
 
+  /// The shard was begun anew: what is said of lower epochs counts no more.
+  void ExpectEpoch(ShardId shard, std::uint64_t epoch);
+
   /// The shards of which something is new since the last call.
   std::set<ShardId> TakeChanged() { return std::exchange(changed_, {}); }
 
@@ -92,6 +97,7 @@ class Reports {
   ShardId last_;
   std::map<NodeId, NodeNews> nodes_;
   std::map<ShardId, ShardNews> shards_;
+  std::map<ShardId, std::uint64_t> epochs_;
   std::set<ShardId> changed_;
 };
 

@@ -22,7 +22,9 @@ std::string WaitsFor(const State& state, const Reports& reports, FeatureLevel le
   std::vector<std::string> unheard;
   std::vector<std::string> old;
   for (const ring::NodeInfo& node : state.map.nodes) {
-    if (node.state == ring::NodeState::kGone) continue;
+    // Who is lost is not waited for: shards that lost their majority with it are begun anew only at
+    // a level that knows of that. Should it come back as it was, its peers refuse it.
+    if (node.state == ring::NodeState::kGone || node.lost) continue;
     const NodeNews* news = reports.Of(node.id);
     if (news == nullptr) {
       unheard.push_back(Name(node.id));

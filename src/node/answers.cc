@@ -95,6 +95,7 @@ void Node::AddReplicas(std::size_t i, std::size_t hot_key_bytes,
   }
   loops_[i]->loop()->Post([this, i, hot_key_bytes, response, reply = std::move(reply)] {
     std::size_t left = hot_key_bytes;
+    if (i == 0) AddVoidCopies(response->mutable_node_status());  // The control loop.
     const MonotonicTime now = loops_[i]->Now();
     loops_[i]->ForEach([&](replica::Replica& replica) {
       proto::NodeStatus* status = response->mutable_node_status();

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "node/new_beginning.h"
 #include "node/node.h"
 #include "raft/quorum.h"
 #include "replica/lost_data.h"
@@ -55,6 +56,12 @@ void Node::Begin(const proto::CreationRecord& record) {
   }
   shards_ = map->shards();
   TakeLevel(*map);
+  for (const proto::ShardEpoch& known : identity_.epochs()) {
+    epochs_[ShardId(known.shard())] = known.epoch();
+  }
+  for (const auto& [shard, epoch] : map->epochs) {
+    epochs_[shard] = std::max(epochs_[shard], epoch);
+  }
   {
     const std::lock_guard lock(mutex_);
     cluster_id_ = map->cluster_id;
@@ -140,9 +147,10 @@ Status Node::DropUnnamed() {
   const std::vector<storage::ShardStore::Name> all = doors_.shards->List();
   std::vector<storage::ShardStore::Name> unnamed;
   std::ranges::copy_if(all, std::back_inserter(unnamed), [this](const auto& name) {
-    return std::ranges::none_of(recovery_.shards, [&](const storage::RecoveredShard& recovered) {
-      return recovered.shard == name.shard && recovered.generation == name.generation;
-    });
+    return !IsKept(identity_, name) &&
+           std::ranges::none_of(recovery_.shards, [&](const storage::RecoveredShard& recovered) {
+             return recovered.shard == name.shard && recovered.generation == name.generation;
+           });
   });
   const auto repaired = std::ranges::partition(unnamed, std::not_fn(is_damaged));
   const auto damaged = repaired.empty() ? 0 : std::ranges::count_if(all, is_damaged);
@@ -170,6 +178,10 @@ Status Node::LoadAll() {
       buried_[shard.shard] = shard.hard_state.self;
       continue;
     }
+    if (MembersOf(shard).epoch < KnownEpoch(shard.shard)) {
+      LoadVoid(shard);
+      continue;
+    }
     auto replica = Load(shard, random_.Fork());
     if (replica.ok()) {
       loaded_.push_back(*std::move(replica));
@@ -187,6 +199,21 @@ Status Node::LoadAll() {
 }
 
 // On the pool. kCorruption: its log lost something. Data that did are repaired in place.
+// On the pool.
+void Node::LoadVoid(const storage::RecoveredShard& recovered) {
+  const ShardId shard = recovered.shard;
+  VoidReplica left;
+  left.copy = CopyOf(recovered, self_.node, self_.incarnation, KnownEpoch(shard));
+  left.generation = recovered.generation;
+  const auto data = doors_.shards->Open({shard, recovered.generation});
+  // What cannot be read is kept all the same.
+  left.copy.damaged = !data.ok();
+  if (data.ok()) left.data_bytes = (*data)->size_bytes();
+  buried_[shard] = recovered.hard_state.self;
+  loaded_voids_.emplace(shard, std::move(left));
+}
+
+// On the pool.
 Result<std::shared_ptr<replica::Replica>> Node::Load(const storage::RecoveredShard& recovered,
                                                      Random random) {
   const ShardId shard = recovered.shard;
@@ -239,13 +266,27 @@ std::shared_ptr<replica::Replica> Node::Make(const storage::RecoveredShard& reco
 }
 
 void Node::Run() {
+  // Noted for a new beginning that a crash prevented: they are the replica's own. Or gone.
+  const std::vector<storage::ShardStore::Name> there = doors_.shards->List();
+  const auto is_not_kept = [&](const proto::KeptData& kept) {
+    const storage::ShardStore::Name name{ShardId(kept.shard()),
+                                         storage::Generation(kept.generation())};
+    if (std::ranges::find(there, name) == there.end()) return true;
+    return std::ranges::any_of(recovery_.shards, [&](const storage::RecoveredShard& shard) {
+      return shard.shard == ShardId(kept.shard()) && shard.generation.value() == kept.generation();
+    });
+  };
+  ForgetKept(is_not_kept, &identity_);
   recovery_ = {};
   identity_.set_replicas_made(true);
+  voids_ = std::move(loaded_voids_);
+  for (const auto& [shard, left] : voids_) SayVoid(shard);
   running_ = true;
   std::vector<env::PeerIdentity> connected;
   for (const auto& [node, peer] : connected_) connected.push_back(peer);
   StoreStarts(connected);
   for (const std::shared_ptr<replica::Replica>& loaded : loaded_) {
+    LearnEpoch(loaded->shard(), loaded->raft().epoch());
     ShardLoop& loop = LoopOf(loaded->shard());
     loop.loop()->Post([&loop, loaded] { loop.Add(loaded); });
   }

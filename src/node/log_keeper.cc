@@ -61,6 +61,11 @@ Status LogKeeper::FlushAndCut(const Shards& shards) {
   for (const Kept& kept : shards) {
     const bool pressed = full && std::find(usage.oldest.begin(), usage.oldest.end(), kept.shard) !=
                                      usage.oldest.end();
+    if (kept.data == nullptr) {
+      if (!pressed) continue;
+      if (Status status = WriteAgain(kept.shard); !status.ok()) return status;
+      continue;
+    }
     if (pressed) {
       int& rounds = pressed_[kept.shard] = before[kept.shard];
       if (rounds % kRoundsPerFlush != 0) {

@@ -32,6 +32,7 @@ class LogKeeper {
 
   struct Kept {
     ShardId shard;
+    /// Null, as the loop: a void replica's, whose log stays as it is.
     std::shared_ptr<storage::ShardData> data;
     ShardLoop* loop;
   };

@@ -192,6 +192,7 @@ void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse)
     report.set_disk_room(static_cast<std::uint32_t>(room_.load()));
     report.set_disk_free_bytes(free_bytes_);
     report.set_leaving(leaving_ != nullptr);
+    for (const auto& [shard, left] : voids_) report.add_void_shards(shard.value());
     report.set_clock_unix_ms(meta::UnixMilliseconds(*doors_.wall));
     report.set_release(kVersion);
     report.set_knows_level(options_.knows.value());
@@ -223,6 +224,7 @@ void Node::TakeMap(const ring::ClusterMap& map) {
   }
   if (!map_.Take(map)) return;
   TakeLevel(map);
+  for (const auto& [shard, epoch] : map.epochs) LearnEpoch(shard, epoch);
   LinkPeers();
   if (!saving_map_) SaveMap();
 }

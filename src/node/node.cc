@@ -90,6 +90,10 @@ Node::Node(NodeOptions options, ring::ClusterConfig config, proto::Identity iden
             [this] { return damage_.TakeTurn(); },
             [this](storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers) {
               doors_.loops.front()->Post([this, name, readers] { DropRepaired(name, readers); });
+            },
+            [this](ShardId shard, NodeId from, std::uint64_t theirs, std::uint64_t own) {
+              doors_.loops.front()->Post(
+                  [this, shard, from, theirs, own] { OnOtherEpoch(shard, from, theirs, own); });
             }}));
   }
 }
@@ -308,6 +312,7 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
       OnSnapshot(from,
                  std::make_shared<proto::SnapshotMessage>(std::move(*message.mutable_snapshot())));
       return;
+    case proto::PeerMessage::kEpoch: OnEpochMessage(from, message.epoch()); return;
     case proto::PeerMessage::kOrphanQuestion:
     case proto::PeerMessage::kOrphanAnswer: OnOrphan(from, message); return;
     case proto::PeerMessage::kLeaveQuestion: {
@@ -365,6 +370,11 @@ void Node::OnSnapshot(const env::PeerIdentity& from,
       return;
     }
     if (!message->has_begin() || !message->begin().creates()) return;
+    const std::uint64_t epoch = message->begin().members().epoch();
+    if (replica != nullptr && replica->raft().epoch() != epoch) {
+      loop.OnOtherEpoch(*replica, from.node, epoch);  // It is offered again.
+      return;
+    }
     // Ids only grow: an older replica in its place was replaced, a newer one will not be.
     if (replica != nullptr && replica->self() > to) return;
     if (loop.OwnRoom() == storage::DiskRoom::kExhausted) return;  // It is offered again.
@@ -379,10 +389,13 @@ void Node::OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& mes
   const ReplicaId orphan(asks ? message.orphan_question().replica()
                               : message.orphan_answer().replica());
   ShardLoop& loop = LoopOf(shard);
-  loop.loop()->Post([&loop, shard, orphan, asks, node = from.node] {
+  const std::uint64_t epoch = message.orphan_question().epoch();
+  loop.loop()->Post([&loop, shard, orphan, asks, epoch, node = from.node] {
     replica::Replica* replica = loop.Find(shard);
     if (replica == nullptr) return;
-    if (asks) {
+    if (asks && epoch != replica->raft().epoch()) {
+      loop.OnOtherEpoch(*replica, node, epoch);  // It is no member, and is not to be destroyed.
+    } else if (asks) {
       replica->OnOrphanQuestion(node, orphan, loop.Now());
     } else {
       replica->OnOrphanAnswer(orphan);
@@ -413,6 +426,14 @@ void Node::Handle(std::vector<Incoming> batch) {
     }
     if (request.has_meta()) {
       HandleMeta(std::move(*incoming.request.mutable_meta()), std::move(incoming.reply));
+      continue;
+    }
+    if (request.has_recover_shard()) {
+      HandleRecover(request, std::move(incoming.reply));
+      continue;
+    }
+    if (request.has_discard_void()) {
+      HandleDiscard(ShardId(request.shard()), std::move(incoming.reply));
       continue;
     }
     if (Status status = CheckShardRequest(request, shards_); !status.ok()) {

@@ -28,6 +28,7 @@
 #include "node/reporter.h"
 #include "node/seen_lives.h"
 #include "node/shard_loop.h"
+#include "raft/recovery.h"
 #include "replica/replica.h"
 #include "replica/snapshot_pace.h"
 #include "replica/snapshot_turns.h"
@@ -211,6 +212,8 @@ class Node final : public env::TransportEvents {
                                          std::shared_ptr<storage::ShardData> data,
                                          std::unique_ptr<replica::StateMachine> machine);
   Status LoadAll();
+  /// A replica of an epoch that is over: it does not run.
+  void LoadVoid(const storage::RecoveredShard& recovered);
   /// Whether the log knows a replica of the shard.
   [[nodiscard]] bool IsRecovered(ShardId shard) const;
   void Run();
@@ -219,7 +222,8 @@ class Node final : public env::TransportEvents {
   /// The message begins a snapshot for a replica that is not here yet.
   void MakeReplica(const std::shared_ptr<replica::Replica>& older, const env::PeerIdentity& from,
                    std::shared_ptr<proto::SnapshotMessage> begin);
-  Result<std::shared_ptr<replica::Replica>> MakeEmpty(ShardId shard, ReplicaId self, Random random);
+  Result<std::shared_ptr<replica::Replica>> MakeEmpty(ShardId shard, ReplicaId self,
+                                                      std::uint64_t epoch, Random random);
   /// Adds the replicas of the loops from `i` on; the control loop gets them all.
   void CollectShards(std::size_t i, std::shared_ptr<LogKeeper::Shards> shards,
                      std::function<void(LogKeeper::Shards)> then);
@@ -228,6 +232,54 @@ class Node final : public env::TransportEvents {
   void DropLater(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> data);
   void DropRepaired(storage::ShardStore::Name name, std::weak_ptr<storage::ShardData> readers);
   void DropUnused();
+
+  // voids.cc: shards that were begun anew from one copy, and what is left of them from before.
+  /// A copy of an epoch that is over: no vote, no acknowledgement, no read. Only an operator
+  /// deletes it.
+  struct VoidReplica {
+    raft::Copy copy;
+    storage::Generation generation;
+    std::uint64_t data_bytes = 0;
+    /// Who may still read its data.
+    std::weak_ptr<storage::ShardData> readers;
+  };
+  [[nodiscard]] std::uint64_t KnownEpoch(ShardId shard) const;
+  /// From the map, a peer, or a new beginning on this node: replicas of lower epochs are void.
+  void LearnEpoch(ShardId shard, std::uint64_t epoch);
+  void TakeOffIfVoid(ShardId shard);
+  void KeepVoid(const replica::Replica& replica);
+  void SayVoid(ShardId shard);
+  void OnOtherEpoch(ShardId shard, NodeId from, std::uint64_t theirs, std::uint64_t own);
+  void TellEpoch(NodeId to, ShardId shard);
+  void OnEpochMessage(const env::PeerIdentity& from, const proto::EpochMessage& message);
+  /// Of this node; replica 0 where it has none.
+  void DescribeCopy(ShardId shard, std::function<void(proto::ShardCopy)> then);
+  void AddVoidCopies(proto::NodeStatus* status) const;
+  void HandleDiscard(ShardId shard, Reply reply);
+  void DropVoid(ShardId shard, std::function<void()> then);
+
+  // recovery.cc: an operator begins a shard anew from the copy on this node.
+  /// The copies of a shard that can be reached, as they come in.
+  struct CopySurvey {
+    ShardId shard;
+    std::set<NodeId> asked;
+    std::map<NodeId, proto::ShardCopy> copies;
+    std::function<void(const CopySurvey&)> done;
+  };
+  struct Recovery;
+  void HandleRecover(const proto::Request& request, Reply reply);
+  void SurveyCopies(ShardId shard, std::function<void(const CopySurvey&)> done);
+  void OnCopyAnswer(NodeId from, const proto::ShardCopyAnswer& answer);
+  void EndSurveyIfAllAnswered(std::uint64_t question, bool late);
+  void Judge(const CopySurvey& survey, const proto::RecoverShard& request, Reply reply);
+  void StartRecovery(std::shared_ptr<Recovery> recovery);
+  void MakeNewData(std::shared_ptr<Recovery> recovery);
+  void SwitchOver(std::shared_ptr<Recovery> recovery, int attempts_left);
+  void KeepOld(std::shared_ptr<Recovery> recovery);
+  void StoreBeginning(std::shared_ptr<Recovery> recovery);
+  void FinishRecovery(std::shared_ptr<Recovery> recovery,
+                      std::shared_ptr<replica::Replica> replica);
+  void GiveUp(std::shared_ptr<Recovery> recovery, const Status& why);
 
   // answers.cc: what needs no shard.
   [[nodiscard]] proto::Response AnswerMap() const;
@@ -296,11 +348,22 @@ class Node final : public env::TransportEvents {
   MonotonicTime pulsed_at_ = kNever;
   /// Replicas between loading and running.
   std::vector<std::shared_ptr<replica::Replica>> loaded_;
+  std::map<ShardId, VoidReplica> loaded_voids_;
   /// Shards for which a replica is being made or buried: what the log is told of one must not
   /// overtake what it is told of the other.
   std::set<ShardId> changing_;
   /// The newest replica of a shard that was destroyed here.
   std::map<ShardId, ReplicaId> buried_;
+  /// By shard, of those that were ever begun anew: the highest that is known.
+  std::map<ShardId, std::uint64_t> epochs_;
+  std::map<ShardId, VoidReplica> voids_;
+  /// Of the data that are kept (proto::Identity::kept), who may still read them.
+  std::map<storage::ShardStore::Name, std::weak_ptr<storage::ShardData>> kept_readers_;
+  /// When a node was last told of a shard's epoch.
+  std::map<std::pair<NodeId, ShardId>, MonotonicTime> told_epoch_at_;
+  /// By the number of the question.
+  std::map<std::uint64_t, CopySurvey> surveys_;
+  std::uint64_t last_survey_ = 0;
   /// Data that are no replica's any more, and who may still read them.
   std::vector<std::pair<storage::ShardStore::Name, std::weak_ptr<storage::ShardData>>> unused_;
   std::unique_ptr<Leaving> leaving_;

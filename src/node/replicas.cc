@@ -17,6 +17,13 @@ void Node::MakeReplica(const std::shared_ptr<replica::Replica>& older,
                        std::shared_ptr<proto::SnapshotMessage> begin) {
   const ShardId shard(begin->shard());
   const ReplicaId self(begin->to());
+  const std::uint64_t epoch = begin->begin().members().epoch();
+  LearnEpoch(shard, epoch);
+  if (epoch < KnownEpoch(shard)) {
+    if (older != nullptr) KeepVoid(*older);
+    return TellEpoch(from.node, shard);
+  }
+  if (voids_.contains(shard)) return;  // An operator discards it first.
   if (older != nullptr) DropLater({shard, older->generation()}, older->data());
   ReplicaId& buried = buried_[shard];
   // One that was destroyed here does not come back: it has forgotten what it voted.
@@ -24,8 +31,8 @@ void Node::MakeReplica(const std::shared_ptr<replica::Replica>& older,
   if (older != nullptr) buried = std::max(buried, older->self());
   cells_[shard.value()]->PublishReplica(ReplicaId());
   auto made = std::make_shared<std::optional<Result<std::shared_ptr<replica::Replica>>>>();
-  doors_.pool->Post([this, shard, self, made, from, begin, random = random_.Fork()] {
-    made->emplace(MakeEmpty(shard, self, random));
+  doors_.pool->Post([this, shard, self, epoch, made, from, begin, random = random_.Fork()] {
+    made->emplace(MakeEmpty(shard, self, epoch, random));
     doors_.loops.front()->Post([this, shard, made, from, begin] {
       if (!(*made)->ok()) {
         doors_.on_fatal((*made)->status());
@@ -36,7 +43,10 @@ void Node::MakeReplica(const std::shared_ptr<replica::Replica>& older,
       loop.loop()->Post([this, &loop, replica = (*made)->value(), from, begin] {
         loop.Add(replica);
         // Not before it is there: whoever saw that there was none was heard before this.
-        doors_.loops.front()->Post([this, shard = replica->shard()] { changing_.erase(shard); });
+        doors_.loops.front()->Post([this, shard = replica->shard()] {
+          changing_.erase(shard);
+          TakeOffIfVoid(shard);
+        });
         OnSnapshot(from, begin);
       });
     });
@@ -45,7 +55,7 @@ void Node::MakeReplica(const std::shared_ptr<replica::Replica>& older,
 
 // On the pool. It votes for nobody until a snapshot and the log say that it is a voter.
 Result<std::shared_ptr<replica::Replica>> Node::MakeEmpty(ShardId shard, ReplicaId self,
-                                                          Random random) {
+                                                          std::uint64_t epoch, Random random) {
   // Each replica's generations are its own: an import of the one before it may still be under way.
   const storage::Generation generation(std::uint64_t{self.value()} << 32);
   if (Status status = doors_.shards->Create({{shard, generation}}); !status.ok()) return status;
@@ -55,6 +65,8 @@ Result<std::shared_ptr<replica::Replica>> Node::MakeEmpty(ShardId shard, Replica
   update.base = raft::LogBase{};
   update.base->members.learners = {{self, self_.node, self_.incarnation}};
   update.base->members.newest_id = self;
+  update.base->members.epoch = epoch;
+  if (epoch > 0) update.base->members.format = raft::MembersFormat::kNumbered;
   update.generation = generation;
   storage::RecoveredShard recovered;
   recovered.shard = shard;
@@ -101,7 +113,10 @@ Status Node::Bury(ShardId shard, ReplicaId self) {
 void Node::CollectShards(std::size_t i, std::shared_ptr<LogKeeper::Shards> shards,
                          std::function<void(LogKeeper::Shards)> then) {
   if (i == loops_.size()) {
-    doors_.loops.front()->Post([shards, then = std::move(then)] { then(std::move(*shards)); });
+    doors_.loops.front()->Post([this, shards, then = std::move(then)] {
+      for (const auto& [shard, left] : voids_) shards->push_back({shard, nullptr, nullptr});
+      then(std::move(*shards));
+    });
     return;
   }
   ShardLoop* loop = loops_[i].get();

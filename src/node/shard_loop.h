@@ -91,6 +91,9 @@ class ShardLoop final : public replica::Host {
     /// As drop_data, for what was damaged and is repaired.
     std::function<void(storage::ShardStore::Name, std::weak_ptr<storage::ShardData>)>
         drop_repaired = nullptr;
+    /// That node's replica of the shard is of the first epoch, the one here of the second.
+    std::function<void(ShardId, NodeId from, std::uint64_t theirs, std::uint64_t own)>
+        on_other_epoch = [](ShardId, NodeId, std::uint64_t, std::uint64_t) {};
   };
 
   ShardLoop(ShardLoopOptions options, Doors doors);
@@ -141,6 +144,9 @@ class ShardLoop final : public replica::Host {
   }
   [[nodiscard]] storage::DiskRoom OwnRoom() const override { return doors_.room_of(doors_.self); }
   void OnLeads(ShardId shard, std::optional<Term> term) override;
+  void OnOtherEpoch(const replica::Replica& replica, NodeId from, std::uint64_t epoch) override {
+    doors_.on_other_epoch(replica.shard(), from, epoch, replica.raft().epoch());
+  }
   bool Send(NodeId to, const proto::PeerMessage& message) override;
   void SendToAll(const proto::PeerMessage& message) override { doors_.send_to_all(message); }
   [[nodiscard]] FeatureLevel feature_level() const override { return doors_.feature_level(); }

@@ -104,6 +104,8 @@ struct Message {
   ReplicaId to;
   Term term;
   Body body;
+  /// Of the sender's members. Replicas of different epochs do not hear each other.
+  std::uint64_t epoch = 0;
 
   bool operator==(const Message&) const = default;
 };

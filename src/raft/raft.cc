@@ -69,15 +69,18 @@ void Raft::SetHardState(Term term, ReplicaId vote) {
 }
 
 void Raft::SendIn(Term term, ReplicaId to, Body body) {
-  messages_.push_back(Message{self_, to, term, std::move(body)});
+  messages_.push_back(Message{self_, to, term, std::move(body), epoch()});
 }
 
 void Raft::SendAfterSync(ReplicaId to, Body body) {
-  after_sync_.push_back(Message{self_, to, hard_state_.term, std::move(body)});
+  after_sync_.push_back(Message{self_, to, hard_state_.term, std::move(body), epoch()});
 }
 
 void Raft::Step(MonotonicTime now, const Message& message) {
   if (message.to != self_ || message.from == self_) return;
+  // The shard was begun anew without one of the two: what they say to each other counts for
+  // nothing.
+  if (message.epoch != epoch()) return;
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
     OnVoteRequest(now, message, *request);
     return;

@@ -207,6 +207,8 @@ class Raft {
   /// What was committed here is not what its primary has: its data are to be made anew.
   [[nodiscard]] bool diverged() const { return term() > Term() && diverged_in_ == term(); }
   [[nodiscard]] const Members& members() const { return log_.members(); }
+  /// How often an operator has begun the shard anew (raft/recovery.h). Does not change.
+  [[nodiscard]] std::uint64_t epoch() const { return members().epoch; }
   [[nodiscard]] const Log& log() const { return log_; }
   /// Whether the replica votes.
   [[nodiscard]] bool MayVote() const;

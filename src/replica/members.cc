@@ -4,6 +4,7 @@
 
 #include "raft/quorum.h"
 #include "replica/replica.h"
+#include "wire/copy_codec.h"
 #include "wire/id_codec.h"
 #include "wire/raft_codec.h"
 
@@ -179,6 +180,7 @@ void Replica::AskWhetherMember(MonotonicTime now) {
   proto::OrphanQuestion* question = message.mutable_orphan_question();
   question->set_shard(shard_.value());
   question->set_replica(raft_.self().value());
+  question->set_epoch(raft_.epoch());
   host_->SendToAll(message);
 }
 
@@ -211,6 +213,21 @@ void Replica::AnswerOrphan(NodeId node, ReplicaId orphan) {
 void Replica::OnOrphanAnswer(ReplicaId orphan) {
   if (orphan != raft_.self()) return;
   host_->OnRemoved(this, "it is no member any more");
+}
+
+void Replica::FillCopy(proto::ShardCopy* copy, MonotonicTime now) const {
+  raft::Copy self;
+  self.member.id = raft_.self();
+  self.term = raft_.term();
+  self.last = raft_.log().last_index();
+  self.last_term = raft_.log().last_term();
+  self.members = raft_.members();
+  self.unsure = raft_.unsure();
+  self.has_primary = raft_.HasLivePrimary(now);
+  wire::EncodeCopy(self, copy);
+  copy->set_applied(raft_.applied().value());
+  copy->set_damage(damage_);
+  copy->set_data_bytes(data_->size_bytes());
 }
 
 bool Replica::IsSilent() const {

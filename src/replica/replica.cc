@@ -108,6 +108,10 @@ void Replica::NoteStranger(ReplicaId id, NodeId node) {
 
 void Replica::Receive(const env::PeerIdentity& from, const raft::Message& message,
                       MonotonicTime now) {
+  if (message.epoch != raft_.epoch()) {
+    host_->OnOtherEpoch(*this, from.node, message.epoch);
+    return;
+  }
   if (!IsGenuine(message.from, from)) return;
   NoteStranger(message.from, from.node);
   raft_.Step(now, message);
@@ -393,6 +397,7 @@ void Replica::FillStatus(proto::ReplicaStatus* status, MonotonicTime now,
     status->set_repair_waits_for(RepairWaitsFor());
     status->set_repair_bytes(std::max(repair_bytes_, data_->size_bytes()));
   }
+  status->set_epoch(raft_.epoch());
   load_.Fill(status->mutable_load(), now, hot_key_bytes);
   if (sum_) {
     proto::ReplicaSum* sum = status->mutable_sum();

@@ -105,6 +105,8 @@ class Host {
   /// As DropData, for damaged data that were repaired. The node may keep them for an operator.
   virtual void DropRepaired(storage::ShardStore::Name name,
                             std::weak_ptr<storage::ShardData> readers) = 0;
+  /// That node's replica of the shard is of another epoch than this one: one of the two is void.
+  virtual void OnOtherEpoch(const Replica& replica, NodeId from, std::uint64_t epoch) = 0;
   /// Sends a message that is no Raft message. Best effort.
   virtual bool Send(NodeId to, const proto::PeerMessage& message) = 0;
   virtual void SendToAll(const proto::PeerMessage& message) = 0;
@@ -211,6 +213,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
   /// Answers everything that waits, and all that comes later, with kNotPrimary: the node stops,
   /// another takes over.
   void Stop();
+
+  /// Describes it to who would begin the shard anew from one copy. Its node fills in the rest.
+  void FillCopy(proto::ShardCopy* copy, MonotonicTime now) const;
 
   [[nodiscard]] ShardId shard() const { return shard_; }
   [[nodiscard]] const raft::Raft& raft() const { return raft_; }

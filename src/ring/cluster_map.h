@@ -52,6 +52,9 @@ struct ClusterMap {
   /// The formats that all nodes have agreed on (src/features), and the release that brought them.
   FeatureLevel feature_level = {};
   std::string feature_release = {};
+  /// How often an operator has begun the shard anew from one copy (raft/recovery.h), of those where
+  /// that is not never. Never decreases; replicas of lower epochs are void.
+  std::map<ShardId, std::uint64_t> epochs = {};
 
   [[nodiscard]] std::uint32_t shards() const {
     return static_cast<std::uint32_t>(placement.size());
@@ -63,6 +66,10 @@ struct ClusterMap {
     return shard == meta_shard() ? meta : ReplicasOf(shard);
   }
   [[nodiscard]] const std::vector<NodeId>& TargetOf(ShardId shard) const;
+  [[nodiscard]] std::uint64_t EpochOf(ShardId shard) const {
+    const auto epoch = epochs.find(shard);
+    return epoch == epochs.end() ? 0 : epoch->second;
+  }
   [[nodiscard]] ShardId ShardOf(std::string_view shard_key) const;
   /// The nodes that should hold `shard`, preferred primary first. `shard` is below shards().
   [[nodiscard]] const std::vector<NodeId>& ReplicasOf(ShardId shard) const;

@@ -42,18 +42,19 @@ Result<ring::NodeInfo> DecodeNode(const proto::MapNode& in) {
 
 void EncodePlace(const ring::ClusterMap& map, ShardId shard, proto::MapShard* out) {
   for (const NodeId node : map.PlaceOf(shard)) out->add_replicas(node.value());
+  out->set_epoch(map.EpochOf(shard));
   const auto move = map.moves.find(shard);
   if (move == map.moves.end()) return;
   for (const NodeId node : move->second.to) out->add_moving_to(node.value());
   out->set_move_cause(static_cast<proto::MoveCause>(move->second.cause));
 }
 
-std::vector<NodeId> DecodePlace(const proto::MapShard& in, ShardId shard,
-                                std::map<ShardId, ring::Move>* moves) {
+std::vector<NodeId> DecodePlace(const proto::MapShard& in, ShardId shard, ring::ClusterMap* map) {
   if (in.moving_to_size() > 0) {
-    moves->emplace(shard, ring::Move{DecodeNodeIds(in.moving_to()),
-                                     static_cast<ring::MoveCause>(in.move_cause())});
+    map->moves.emplace(shard, ring::Move{DecodeNodeIds(in.moving_to()),
+                                         static_cast<ring::MoveCause>(in.move_cause())});
   }
+  if (in.epoch() > 0) map->epochs.emplace(shard, in.epoch());
   return DecodeNodeIds(in.replicas());
 }
 
@@ -91,9 +92,9 @@ Result<ring::ClusterMap> DecodeMap(const proto::ClusterMap& in) {
   map.placement.reserve(static_cast<std::size_t>(in.shards_size()));
   for (const proto::MapShard& from : in.shards()) {
     const ShardId shard(static_cast<std::uint32_t>(map.placement.size()));
-    map.placement.push_back(DecodePlace(from, shard, &map.moves));
+    map.placement.push_back(DecodePlace(from, shard, &map));
   }
-  map.meta = DecodePlace(in.meta(), map.meta_shard(), &map.moves);
+  map.meta = DecodePlace(in.meta(), map.meta_shard(), &map);
   if (Status status = ring::CheckMap(map); !status.ok()) return status;
   return map;
 }

@@ -19,10 +19,9 @@ Result<ring::ClusterMap> DecodeMap(const proto::ClusterMap& in);
 void EncodeNode(const ring::NodeInfo& node, proto::MapNode* out);
 Result<ring::NodeInfo> DecodeNode(const proto::MapNode& in);
 
-/// Where the shard, or the meta group, is, and where it moves to.
+/// Where the shard, or the meta group, is, where it moves to, and its epoch.
 void EncodePlace(const ring::ClusterMap& map, ShardId shard, proto::MapShard* out);
-/// Returns where it is; its move is added to `moves`.
-std::vector<NodeId> DecodePlace(const proto::MapShard& in, ShardId shard,
-                                std::map<ShardId, ring::Move>* moves);
+/// Returns where it is; its move and its epoch are added to `map`.
+std::vector<NodeId> DecodePlace(const proto::MapShard& in, ShardId shard, ring::ClusterMap* map);
 
 }  // namespace ringfort::wire

@@ -259,6 +259,7 @@ void EncodeMessage(ShardId shard, const raft::Message& message, proto::RaftMessa
   out->set_from(message.from.value());
   out->set_to(message.to.value());
   out->set_term(message.term.value());
+  out->set_epoch(message.epoch);
   std::visit([out](const auto& body) { EncodeBody(body, out); }, message.body);
 }
 
@@ -270,7 +271,7 @@ Result<ShardMessage> DecodeMessage(proto::RaftMessage&& in) {
   if (!body.ok()) return body.status();
   return ShardMessage{
       ShardId(in.shard()),
-      {ReplicaId(in.from()), ReplicaId(in.to()), Term(in.term()), *std::move(body)}};
+      {ReplicaId(in.from()), ReplicaId(in.to()), Term(in.term()), *std::move(body), in.epoch()}};
 }
 
 }  // namespace ringfort::wire

@@ -585,6 +585,133 @@ void AddPeers(std::vector<Sample>* out) {
   Add(out, "peer/map_answer", peer);
 }
 
+// What level 1, or a program that knows it, adds to messages and to what is on disk.
+
+proto::Lineage SomeLineage() {
+  proto::Lineage lineage;
+  lineage.add_lives()->set_boot(4);
+  lineage.add_lives()->set_nonce(77);
+  lineage.set_refused_by(3);
+  return lineage;
+}
+
+proto::Members EpochMembers() {
+  proto::Members members = SomeMembers();
+  members.set_format(1);
+  members.set_epoch(7);
+  return members;
+}
+
+proto::MapShard EpochShard() {
+  proto::MapShard shard = SomeShard();
+  shard.set_epoch(7);
+  return shard;
+}
+
+void AddStarts(std::vector<Sample>* out) {
+  proto::Hello hello;
+  hello.set_dial(9);
+  hello.set_release("0.2.0");
+  hello.set_knows_level(1);
+  hello.set_cluster_level(1);
+  *hello.add_lives() = SomeLineage().lives(1);
+  hello.set_cluster_release("0.2.0");
+  Add(out, "hello/peer/1", hello);
+  proto::HelloReply reply;
+  reply.set_release("0.2.0");
+  reply.set_knows_level(1);
+  reply.set_cluster_level(1);
+  reply.set_cluster_release("0.2.0");
+  *reply.add_lives() = SomeLineage().lives(1);
+  Add(out, "hello/reply/1", reply);
+  proto::Identity identity;
+  *identity.mutable_lineage() = SomeLineage();
+  proto::SeenLife* seen = identity.add_seen();
+  seen->set_node(3);
+  seen->set_incarnation(kId);
+  seen->mutable_life()->set_nonce(5);
+  proto::SetAside* aside = identity.add_set_aside();
+  aside->set_number(6);
+  aside->set_incarnation(kId);
+  aside->set_log_batches(99);
+  identity.set_bringing_back(6);
+  proto::ShardEpoch* epoch = identity.add_epochs();
+  epoch->set_shard(4);
+  epoch->set_epoch(7);
+  proto::KeptData* kept = identity.add_kept();
+  kept->set_shard(4);
+  kept->set_generation(1);
+  kept->set_replica(2);
+  kept->set_epoch(6);
+  kept->set_last_index(9);
+  kept->set_last_term(5);
+  Add(out, "identity/1", identity);
+}
+
+void AddRecovery(std::vector<Sample>* out) {
+  proto::PeerMessage peer;
+  proto::RaftMessage* message = peer.mutable_raft()->add_messages();
+  message->mutable_timeout_now();
+  message->set_epoch(7);
+  Add(out, "raft/epoch/1", peer);
+  peer.mutable_orphan_question()->set_epoch(7);
+  Add(out, "peer/orphan_question/1", peer);
+  peer.mutable_node_report()->add_void_shards(4);
+  Add(out, "peer/node_report/1", peer);
+  proto::EpochMessage* epoch = peer.mutable_epoch();
+  epoch->set_shard(4);
+  epoch->set_question(2);
+  Add(out, "peer/epoch/question/1", peer);
+  epoch->set_epoch(7);
+  Add(out, "peer/epoch/epoch/1", peer);
+  epoch->mutable_answer()->set_question(2);
+  proto::ShardCopy* copy = epoch->mutable_answer()->mutable_copy();
+  copy->set_node(3);
+  copy->set_incarnation(kId);
+  copy->set_replica(2);
+  copy->set_term(5);
+  copy->set_last_index(9);
+  copy->set_last_term(5);
+  copy->set_applied(8);
+  *copy->mutable_members() = EpochMembers();
+  copy->set_unsure(true);
+  copy->set_damage("why");
+  copy->set_has_primary(true);
+  copy->set_known_epoch(8);
+  copy->set_data_bytes(100);
+  Add(out, "peer/epoch/answer/1", peer);
+  Add(out, "meta/shard/1", EpochShard());
+
+  proto::Request request;
+  request.set_shard(4);
+  request.mutable_recover_shard()->set_dry_run(true);
+  request.mutable_recover_shard()->set_accept_loss(true);
+  Add(out, "request/recover_shard/1", request);
+  request.mutable_discard_void();
+  Add(out, "request/discard_void/1", request);
+  proto::Response response;
+  proto::ShardRecovery* recovery = response.mutable_shard_recovery();
+  *recovery->add_copies() = *copy;
+  recovery->add_silent(1);
+  recovery->set_newest(3);
+  recovery->set_refused("why");
+  recovery->set_epoch(7);
+  recovery->set_replica(70000);
+  recovery->set_term(1 << 20);
+  recovery->set_index(std::uint64_t{1} << 33);
+  recovery->set_unconfirmed(2);
+  recovery->set_can_have_primary(true);
+  Add(out, "response/shard_recovery/1", response);
+  proto::MetaCluster cluster;
+  cluster.set_feature_level(1);
+  cluster.set_feature_release("0.2.0");
+  Add(out, "meta/cluster/1", cluster);
+  request.mutable_meta()->mutable_finalize_upgrade()->set_dry_run(true);
+  Add(out, "request/meta/finalize_upgrade/1", request);
+  response.mutable_void_discarded()->set_copies(2);
+  Add(out, "response/void_discarded/1", response);
+}
+
 }  // namespace
 
 std::vector<Sample> LevelZero() {
@@ -613,6 +740,8 @@ std::vector<Sample> LevelOne() {
   header.segment_bytes = 65536;
   header.format = 3;
   AddSegmentHeader(&samples, "wal/segment_header/3", header);
+  AddStarts(&samples);
+  AddRecovery(&samples);
   return samples;
 }
 

@@ -56,6 +56,7 @@ TEST(EntriesTest, AStateComesBackAsItWas) {
   state.next_event = 17;
   state.map.moves[ShardId(3)] = {{NodeId(3), NodeId(1)}, ring::MoveCause::kDrain};
   state.map.moves[state.map.meta_shard()] = {{NodeId(2)}, ring::MoveCause::kRepair};
+  state.map.epochs = {{ShardId(2), 1}, {state.map.meta_shard(), 3}};
   Entries entries;
   Apply(Difference(nullptr, state), &entries);
   auto read = Read(entries);
@@ -77,6 +78,20 @@ TEST(EntriesTest, AChangeWritesOnlyWhatItChanges) {
   const std::vector<EntryChange> changes = Difference(&before, after);
   ASSERT_EQ(changes.size(), 3U) << "the cluster, the node, the shard";
   EXPECT_EQ(changes.front().sort_key, kClusterKey) << "what fences the change";
+  Entries entries;
+  Apply(Difference(nullptr, before), &entries);
+  Apply(changes, &entries);
+  auto read = Read(entries);
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  EXPECT_EQ(**read, after);
+}
+
+TEST(EntriesTest, AnEpochIsAChangeOfItsShardOnly) {
+  const State before = Sample();
+  State after = before;
+  after.map.epochs[ShardId(5)] = 1;
+  const std::vector<EntryChange> changes = Difference(&before, after);
+  EXPECT_EQ(changes.size(), 2U) << "the cluster, the shard";
   Entries entries;
   Apply(Difference(nullptr, before), &entries);
   Apply(changes, &entries);

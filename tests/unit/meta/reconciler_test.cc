@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/unit/meta/pretend_cluster.h"
+#include "wire/raft_codec.h"
 
 namespace ringfort::meta {
 namespace {
@@ -252,6 +254,77 @@ TEST_F(ReconcilerTest, ALearnerInTheShardsPlaceBecomesAVoterByAMove) {
   ASSERT_TRUE(cluster.Settle());
   EXPECT_EQ(shard.members.voters.size(), 3U);
   EXPECT_TRUE(shard.members.learners.empty());
+}
+
+// An operator's way back when a majority is gone for good: of one voter there will be as many as
+// the cluster wants, by itself, and the map says that all other replicas are void.
+TEST_F(ReconcilerTest, AShardThatWasBegunAnewGetsItsCopiesBack) {
+  PretendCluster cluster(5, 16, 3, 1);
+  ASSERT_TRUE(cluster.Settle());
+  for (const NodeId dead : {NodeId(4), NodeId(5)}) cluster.Kill(dead);
+  Run(&cluster, std::chrono::seconds(2));
+  std::set<ShardId> begun;
+  for (std::uint32_t i = 0; i < cluster.shards.size(); ++i) {
+    PretendCluster::Shard& shard = cluster.shards[i];
+    if (shard.primary != NodeId()) continue;
+    const auto alive = std::ranges::find_if(shard.members.voters, [&](const raft::Member& voter) {
+      return cluster.nodes.at(voter.node).alive;
+    });
+    ASSERT_NE(alive, shard.members.voters.end());
+    raft::Member voter = *alive;
+    voter.id = ReplicaId(shard.members.newest_id.value() + 65'536);
+    raft::Members members;
+    members.voters = {voter};
+    members.newest_id = voter.id;
+    members.index = LogIndex(std::uint64_t{1} << 32);
+    members.format = raft::MembersFormat::kNumbered;
+    members.epoch = 1;
+    shard.members = members;
+    shard.caught_up = {voter.id};
+    shard.primary = voter.node;
+    begun.insert(ShardId(i));
+  }
+  ASSERT_FALSE(begun.empty());
+  ASSERT_TRUE(cluster.Settle());
+  for (std::uint32_t i = 0; i < cluster.shards.size(); ++i) {
+    const ShardId shard(i);
+    EXPECT_EQ(cluster.HealthyVoters(cluster.shards[i]), 3U) << i;
+    EXPECT_EQ(cluster.state.map.EpochOf(shard), begun.contains(shard) ? 1U : 0U) << i;
+  }
+  EXPECT_TRUE(std::ranges::any_of(cluster.events, [](const std::string& event) {
+    return event.starts_with("begun anew from one copy: ");
+  }));
+  ExpectNothingWrong(cluster);
+}
+
+// Its primary may have the higher term: what is void counts for nothing all the same.
+TEST(ReportsTest, AnOlderEpochIsNotHeardOf) {
+  Reports reports(ShardId(4));
+  const auto report = [](std::uint64_t term, std::uint64_t epoch, std::uint32_t node) {
+    proto::NodeReport said;
+    said.set_sequence(1);
+    proto::LedReport* led = said.add_led();
+    led->set_term(term);
+    raft::Members members;
+    members.voters = {{ReplicaId(node), NodeId(node), Incarnation{node, 1}}};
+    if (epoch > 0) members.format = raft::MembersFormat::kNumbered;
+    members.epoch = epoch;
+    wire::EncodeMembers(members, led->mutable_members());
+    return said;
+  };
+  const MonotonicTime now{std::chrono::hours(1)};
+  const auto take = [&](std::uint32_t node, std::uint64_t term, std::uint64_t epoch) {
+    reports.Take({NodeId(node), Incarnation{node, 1}, BootNumber(1)}, report(term, epoch, node),
+                 now, 0);
+    const ShardNews* news = reports.Of(ShardId(0));
+    return news == nullptr ? NodeId() : news->primary;
+  };
+  EXPECT_EQ(take(2, 900, 0), NodeId(2));
+  EXPECT_EQ(take(1, 7, 1), NodeId(1));
+  EXPECT_EQ(take(3, 901, 0), NodeId(1));
+  reports.ExpectEpoch(ShardId(0), 2);
+  EXPECT_EQ(reports.Of(ShardId(0)), nullptr) << "the map knows of a newer one";
+  EXPECT_EQ(take(4, 8, 2), NodeId(4));
 }
 
 }  // namespace

@@ -83,6 +83,15 @@ TEST_F(UpgradeTest, WhoIsGoneDoesNotCount) {
   EXPECT_TRUE(RaiseLevel(state_, reports_, FeatureLevel(1)).ok());
 }
 
+// The run: node 3 is dead, a shard lost its majority with it and can be begun anew only at level 1,
+// and until then the node cannot be removed.
+TEST_F(UpgradeTest, WhoIsLostIsNotWaitedFor) {
+  for (std::uint32_t node : {1, 2}) Report(node, 1);
+  state_.map.nodes[2].lost = true;
+  EXPECT_EQ(WaitsFor(), "");
+  EXPECT_TRUE(RaiseLevel(state_, reports_, FeatureLevel(1)).ok());
+}
+
 // The primary may be the older program: it cannot raise to what it does not know.
 TEST_F(UpgradeTest, AskedAgainOrOfAnOlderPrimaryNothingChanges) {
   for (std::uint32_t node : {1, 2, 3}) Report(node, 1);

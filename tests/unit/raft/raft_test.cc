@@ -126,5 +126,22 @@ TEST_F(Core, SurvivesAFollowerBelowTheCut) {
   EXPECT_TRUE(raft_->serving());
 }
 
+// The shard was begun anew (raft/recovery.h): who takes part in it and who does not do not hear
+// each other, though ids and terms would fit.
+TEST_F(Core, AMessageOfAnotherEpochCountsForNothing) {
+  now_ = raft_->next_wakeup();
+  raft_->Tick(now_);
+  const Message granted{ReplicaId(2), ReplicaId(1), Term(1), VoteReply{true, true, false, {}}, 1};
+  raft_->Step(now_, granted);
+  Carry();
+  EXPECT_EQ(raft_->role(), Role::kPreCandidate);
+  AppendRequest append;
+  append.commit = LogIndex(0);
+  raft_->Step(now_, Message{ReplicaId(2), ReplicaId(1), Term(900), append, 1});
+  EXPECT_EQ(raft_->term(), Term(0));
+  EXPECT_FALSE(raft_->HasReady());
+  EXPECT_EQ(raft_->epoch(), 0U);
+}
+
 }  // namespace
 }  // namespace ringfort::raft

@@ -111,6 +111,7 @@ class LoneReplica final : public Host {
   std::map<NodeId, storage::DiskRoom> rooms;
   /// What was sent that is no Raft message; to node 0: to all.
   std::vector<std::pair<NodeId, proto::PeerMessage>> told;
+  std::vector<std::pair<NodeId, std::uint64_t>> other_epochs;
   std::vector<std::string> removed;
   std::vector<std::string> said;
   std::vector<storage::ShardStore::Name> dropped;
@@ -139,6 +140,9 @@ class LoneReplica final : public Host {
   bool Send(NodeId to, const proto::PeerMessage& message) override {
     told.emplace_back(to, message);
     return true;
+  }
+  void OnOtherEpoch(const Replica& /*replica*/, NodeId from, std::uint64_t epoch) override {
+    other_epochs.emplace_back(from, epoch);
   }
   void SendToAll(const proto::PeerMessage& message) override { told.emplace_back(0, message); }
   void Say(const Replica&, const std::string& line) override { said.push_back(line); }

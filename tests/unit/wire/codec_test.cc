@@ -66,6 +66,8 @@ ring::ClusterMap SomeMap() {
   map.meta = {NodeId(2)};
   map.moves[ShardId(1)] = {{NodeId(1)}, ring::MoveCause::kDrain};
   map.moves[map.meta_shard()] = {{NodeId(1)}, ring::MoveCause::kRepair};
+  map.epochs[ShardId(0)] = 5;
+  map.epochs[map.meta_shard()] = 9;
   return map;
 }
 
