@@ -133,6 +133,25 @@ struct ReplicaView {
   /// far as is known.
   std::string repair_waits_for;
   std::uint64_t repair_bytes = 0;
+  /// How often an operator has begun the shard anew from one copy: Client::RecoverShard.
+  std::uint64_t epoch = 0;
+};
+
+/// What a node keeps of a shard that was begun anew without it, or from it: it counts for nothing,
+/// and stays until Client::DiscardVoid.
+struct VoidCopyView {
+  /// The number of shards stands for the meta group.
+  std::uint32_t shard = 0;
+  std::uint32_t replica = 0;
+  /// Its own epoch, and the shard's.
+  std::uint64_t epoch = 0;
+  std::uint64_t shard_epoch = 0;
+  /// Where its log ends.
+  std::uint64_t last_term = 0;
+  std::uint64_t last = 0;
+  std::uint64_t data_bytes = 0;
+  /// Only data, as they were before the shard was begun anew from them.
+  bool data_only = false;
 };
 
 struct CounterView {
@@ -160,6 +179,7 @@ struct NodeStatusView {
   std::vector<ReplicaView> replicas;
   /// None: the node is not in the meta group.
   std::optional<ReplicaView> meta_replica;
+  std::vector<VoidCopyView> void_copies = {};
   std::vector<CounterView> counters;
   std::uint64_t log_bytes = 0;
   DiskRoom disk_room = DiskRoom::kEnough;
@@ -342,6 +362,50 @@ struct EventView {
   std::chrono::system_clock::time_point at;
   std::string who;
   std::string what;
+};
+
+// ---- A shard that has lost a majority for good: Client::RecoverShard.
+
+/// A copy of a shard that can be reached.
+struct ShardCopyView {
+  std::uint32_t node = 0;
+  std::uint32_t replica = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t term = 0;
+  /// Where its log ends: of two copies of one epoch, that of the higher last term, and then of the
+  /// higher last index, is the newer one.
+  std::uint64_t last_term = 0;
+  std::uint64_t last = 0;
+  std::uint64_t applied = 0;
+  /// It may have forgotten what it acknowledged before a crash.
+  bool unsure = false;
+  /// Why its data cannot be read; empty when they can.
+  std::string damage;
+  /// It leads, or follows a primary that it hears.
+  bool has_primary = false;
+  /// The shard was begun anew without it.
+  bool is_void = false;
+  std::uint64_t data_bytes = 0;
+};
+
+struct ShardRecoveryView {
+  /// By node.
+  std::vector<ShardCopyView> copies;
+  /// Nodes of the cluster that did not answer.
+  std::vector<std::uint32_t> silent;
+  /// Where the newest copy is that can be read; 0: nowhere.
+  std::uint32_t newest = 0;
+  /// The shard has a primary, or these copies can still elect one: nothing is lost.
+  bool can_have_primary = false;
+  /// Why the copy on the node that was asked is not taken; empty: it may be, or it was.
+  std::string refused;
+  /// What the shard is from now on, or would be; 0 where it is refused.
+  std::uint64_t epoch = 0;
+  std::uint32_t replica = 0;
+  std::uint64_t term = 0;
+  std::uint64_t index = 0;
+  /// Entries at the end of its log that are taken though they may never have been committed.
+  std::uint64_t unconfirmed = 0;
 };
 
 }  // namespace ringfort

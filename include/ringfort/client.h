@@ -58,6 +58,7 @@ struct EventView;
 struct NodeChange;
 struct NodeStatusView;
 struct FeatureView;
+struct ShardRecoveryView;
 struct PlanView;
 enum class RebalanceAction : std::uint8_t;
 
@@ -166,6 +167,15 @@ struct NodeStatusOptions {
   bool hot_keys = false;
 };
 
+struct RecoverShardOptions {
+  /// For a large shard minutes: all its data are copied on the node.
+  Timeout timeout{0};
+  /// Say which copies there are and what would happen, and change nothing.
+  bool dry_run = false;
+  /// Although another copy is newer: what only that one has is lost.
+  bool accept_loss = false;
+};
+
 struct ClientOptions {
   /// Some of the cluster's nodes, each HOST:PORT; one that answers is enough to find the others.
   std::vector<std::string> seeds = {};
@@ -259,6 +269,19 @@ class Client {
   /// it is applied by the primary; the sums appear in NodeStatus when they are made. Changes
   /// nothing, and may be done twice.
   Result<std::uint64_t> StartVerify(std::uint32_t shard, const CallOptions& options = {});
+  /// Begins a shard anew from the copy on `node`, which is asked once, when a majority of its
+  /// voters is gone for good. All other replicas are void from then on, and what only they have is
+  /// lost; sessions end, so a write that is open is `unknown`. The number of shards stands for the
+  /// meta group, of which only a dry run is made. kConditionFailed, with the reason: a majority can
+  /// still form, the copy cannot be read, or it is not the newest and the loss was not accepted.
+  /// kUnsupported: the cluster's upgrade is not finalized. After another failure its effect says
+  /// whether it may have been done: a dry run shows it.
+  Result<ShardRecoveryView> RecoverShard(std::uint32_t shard, std::uint32_t node,
+                                         const RecoverShardOptions& options = {});
+  /// Deletes what `node` keeps of a shard and no longer counts: NodeStatusView::void_copies.
+  /// Returns how many copies that were; kNotFound when there is none.
+  Result<std::uint32_t> DiscardVoid(std::uint32_t shard, std::uint32_t node,
+                                    const CallOptions& options = {});
   /// The shard in which the entries of a shard key live.
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
 

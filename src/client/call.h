@@ -38,7 +38,7 @@ struct Call {
   /// It goes with a session and a sequence number. Target kPrimary.
   bool is_write = false;
   /// It changes something and goes without a session: to repeat it is safe, and its failure says
-  /// whether it may have happened. Target kMetaPrimary.
+  /// whether it may have happened. Targets kMetaPrimary and kNode.
   bool is_change = false;
   NodeId node;
   /// kAnyNode: fail as soon as every node failed once, instead of asking until the deadline; unless

@@ -313,6 +313,46 @@ void Frontend::StartVerify(std::uint32_t shard, const CallOptions& options,
         });
 }
 
+void Frontend::RecoverShard(std::uint32_t shard, std::uint32_t node,
+                            const RecoverShardOptions& options,
+                            Callback<Result<ShardRecoveryView>> callback) {
+  auto call = std::make_unique<Call>();
+  if (Status status = SetDeadline(options.timeout, call.get()); !status.ok()) {
+    return callback(std::move(status));
+  }
+  call->target = Call::Target::kNode;
+  call->node = NodeId(node);
+  call->is_change = !options.dry_run;
+  call->request.set_shard(shard);
+  call->request.mutable_recover_shard()->set_dry_run(options.dry_run);
+  call->request.mutable_recover_shard()->set_accept_loss(options.accept_loss);
+  Start(std::move(call), 0,
+        [callback = std::move(callback)](const Result<proto::Response>& answer) {
+          if (!answer.ok()) return callback(answer.status());
+          if (!answer.value().has_shard_recovery()) return callback(WrongAnswer("a recovery"));
+          callback(ToShardRecoveryView(answer.value().shard_recovery()));
+        });
+}
+
+void Frontend::DiscardVoid(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
+                           Callback<Result<std::uint32_t>> callback) {
+  auto call = std::make_unique<Call>();
+  if (Status status = SetDeadline(options.timeout, call.get()); !status.ok()) {
+    return callback(std::move(status));
+  }
+  call->target = Call::Target::kNode;
+  call->node = NodeId(node);
+  call->is_change = true;
+  call->request.set_shard(shard);
+  call->request.mutable_discard_void();
+  Start(std::move(call), 0,
+        [callback = std::move(callback)](const Result<proto::Response>& answer) {
+          if (!answer.ok()) return callback(answer.status());
+          if (!answer.value().has_void_discarded()) return callback(WrongAnswer("a discard"));
+          callback(answer.value().void_discarded().copies());
+        });
+}
+
 // ---- MultiGet: one request for each shard.
 
 /// Changed by the calling thread until the requests are handed over, then on the loop.

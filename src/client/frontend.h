@@ -65,6 +65,11 @@ class Frontend {
   void StartVerify(std::uint32_t shard, const CallOptions& options,
                    Callback<Result<std::uint64_t>> callback);
 
+  void RecoverShard(std::uint32_t shard, std::uint32_t node, const RecoverShardOptions& options,
+                    Callback<Result<ShardRecoveryView>> callback);
+  void DiscardVoid(std::uint32_t shard, std::uint32_t node, const CallOptions& options,
+                   Callback<Result<std::uint32_t>> callback);
+
   [[nodiscard]] std::uint32_t ShardOf(std::string_view shard_key) const;
 
   /// Shuts the engine down: ends all calls by kCancelled, and later ones at once. On the loop.

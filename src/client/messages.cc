@@ -113,6 +113,11 @@ LoadView ToLoadView(const proto::ReplicaLoad& from) {
   return to;
 }
 
+/// How often a shard was begun anew: the lower half only tells epochs of one count apart.
+std::uint64_t EpochCount(std::uint64_t epoch) {
+  return epoch >> 32;
+}
+
 ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   ReplicaView to;
   to.shard = from.shard();
@@ -135,6 +140,7 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   to.damage = from.damage();
   to.repair_waits_for = from.repair_waits_for();
   to.repair_bytes = from.repair_bytes();
+  to.epoch = EpochCount(from.epoch());
   to.load = ToLoadView(from.load());
   if (from.has_sum()) {
     const proto::ReplicaSum& sum = from.sum();
@@ -380,6 +386,11 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
     view.replicas.push_back(ToReplicaView(replica));
   }
   if (status.has_meta_replica()) view.meta_replica = ToReplicaView(status.meta_replica());
+  for (const proto::VoidCopy& copy : status.void_copies()) {
+    view.void_copies.push_back({copy.shard(), copy.replica(), EpochCount(copy.epoch()),
+                                EpochCount(copy.shard_epoch()), copy.last_term(), copy.last_index(),
+                                copy.data_bytes(), copy.data_only()});
+  }
   for (const proto::Counter& counter : status.counters()) {
     view.counters.push_back({counter.name(), counter.value()});
   }
@@ -388,6 +399,35 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
   view.disk_free_bytes = status.disk_free_bytes();
   view.uptime = std::chrono::milliseconds(status.uptime_ms());
   view.version = status.version();
+  return view;
+}
+
+ShardRecoveryView ToShardRecoveryView(const proto::ShardRecovery& recovery) {
+  ShardRecoveryView view;
+  for (const proto::ShardCopy& from : recovery.copies()) {
+    ShardCopyView& copy = view.copies.emplace_back();
+    copy.node = from.node();
+    copy.replica = from.replica();
+    copy.epoch = EpochCount(from.members().epoch());
+    copy.term = from.term();
+    copy.last_term = from.last_term();
+    copy.last = from.last_index();
+    copy.applied = from.applied();
+    copy.unsure = from.unsure();
+    copy.damage = from.damage();
+    copy.has_primary = from.has_primary();
+    copy.is_void = from.known_epoch() > from.members().epoch();
+    copy.data_bytes = from.data_bytes();
+  }
+  view.silent.assign(recovery.silent().begin(), recovery.silent().end());
+  view.newest = recovery.newest();
+  view.can_have_primary = recovery.can_have_primary();
+  view.refused = recovery.refused();
+  view.epoch = EpochCount(recovery.epoch());
+  view.replica = recovery.replica();
+  view.term = recovery.term();
+  view.index = recovery.index();
+  view.unconfirmed = recovery.unconfirmed();
   return view;
 }
 

@@ -57,6 +57,7 @@ Result<ScanAllPage> ToScanAllPage(const StorePosition& from, std::uint32_t shard
                                   proto::Response* response);
 ClusterView ToClusterView(const proto::ClusterMap& map);
 NodeStatusView ToNodeStatusView(const proto::NodeStatus& status);
+ShardRecoveryView ToShardRecoveryView(const proto::ShardRecovery& recovery);
 
 /// Two digits a byte.
 std::string ToHex(std::string_view bytes);

@@ -284,6 +284,20 @@ Result<std::uint64_t> Client::StartVerify(std::uint32_t shard, const CallOptions
   });
 }
 
+Result<ShardRecoveryView> Client::RecoverShard(std::uint32_t shard, std::uint32_t node,
+                                               const RecoverShardOptions& options) {
+  return impl_->Wait<Result<ShardRecoveryView>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().RecoverShard(shard, node, options, std::move(done));
+  });
+}
+
+Result<std::uint32_t> Client::DiscardVoid(std::uint32_t shard, std::uint32_t node,
+                                          const CallOptions& options) {
+  return impl_->Wait<Result<std::uint32_t>>(InsideCallback(), [&](auto done) {
+    impl_->frontend().DiscardVoid(shard, node, options, std::move(done));
+  });
+}
+
 std::uint32_t Client::ShardOf(std::string_view shard_key) const {
   return impl_->frontend().ShardOf(shard_key);
 }

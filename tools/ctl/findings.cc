@@ -87,7 +87,9 @@ class Diagnosis {
     if (!down.empty()) who += "; the others are among " + NodeNames(down) + ", down";
     const std::string what_to_do =
         down.empty() ? "look at the logs of " + NodeNames(members) + ": ringfortctl shard meta"
-                     : "start " + NodeNames(down);
+                     : "start " + NodeNames(down) +
+                           ", or, if a majority of its members is lost for good, begin it anew "
+                           "from one that is left: ringfortd --recover_cluster_from_this_copy";
     Add(Severity::kCritical, "the meta group does not answer", who,
         what_to_do + "; until then nothing moves or is repaired");
   }
@@ -183,7 +185,8 @@ class Diagnosis {
     if (!no_majority.empty()) {
       Add(Severity::kCritical, ShardNames(no_majority) + " without a majority",
           "too few of the replicas are up and whole, so nothing is written there",
-          "start the nodes that are down");
+          "start the nodes that are down; if they are lost for good: ringfortctl recover "
+          "--all-lost --dry-run");
     }
     if (!no_primary.empty()) {
       Add(Severity::kCritical, ShardNames(no_primary) + " without a primary",

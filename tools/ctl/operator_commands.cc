@@ -11,6 +11,7 @@
 #include "tools/ctl/nodes.h"
 #include "tools/ctl/ordered_change.h"
 #include "tools/ctl/rebalance.h"
+#include "tools/ctl/recover.h"
 #include "tools/ctl/shard.h"
 #include "tools/ctl/top.h"
 #include "tools/ctl/transfer.h"
@@ -123,12 +124,30 @@ std::vector<CtlCommand> MoveCommands() {
 std::vector<CtlCommand> LookCommands() {
   return {
       {{.name = "shard",
-        .words = "SHARD",
+        .words = "SHARD [recover|discard-void]",
         .words_min = 1,
-        .words_max = 1,
+        .words_max = 2,
         .summary = "Shows one shard: its members, who leads, who lags, and its move.",
-        .details = "SHARD is a number, or meta for the meta group."},
+        .details =
+            "SHARD is a number, or meta for the meta group.\n"
+            "recover lists its copies and, with --yes, begins it anew from one of them, when a "
+            "majority of its voters is gone for good: what only the others have is lost, and they "
+            "are void.\n"
+            "discard-void deletes what a node keeps of it and no longer counts.",
+        .flags = RecoverFlags()},
        RunShard},
+      {{.name = "recover",
+        .summary = "Begins all shards anew that have lost their majority for good.",
+        .details = "Each from its newest copy, as ringfortctl shard SHARD recover does. The meta "
+                   "group comes first: ringfortd --recover_cluster_from_this_copy.",
+        .flags = {{.name = "all-lost",
+                   .kind = FlagKind::kSwitch,
+                   .help = "every shard that cannot have a primary any more"},
+                  kDryRun,
+                  {.name = "yes",
+                   .kind = FlagKind::kSwitch,
+                   .help = "do it; without it, it only says what it would do"}}},
+       RunRecoverLost},
       {{.name = "doctor",
         .summary = "Says what is wrong, why, and what to do; exits 1 when something is."},
        RunDoctor},

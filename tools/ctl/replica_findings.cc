@@ -75,7 +75,33 @@ void AddSetAside(const survey::NodeReport& report, std::uint64_t number, Finding
            std::to_string(number) + " --dry_run`, then without --dry_run"});
 }
 
-void AddOfNode(const survey::NodeReport& report, Findings* findings) {
+/// What counts for nothing is nothing wrong; that it is kept takes room, and stands in the way of
+/// another copy there.
+void AddVoid(const survey::NodeReport& report, std::size_t shard_count, Findings* findings) {
+  const std::string node = std::to_string(report.node.id);
+  std::vector<std::string> voids;
+  std::vector<std::string> kept;
+  for (const VoidCopyView& copy : report.status->void_copies) {
+    const std::string shard = copy.shard == shard_count ? "meta" : std::to_string(copy.shard);
+    (copy.data_only ? kept : voids).push_back(shard);
+  }
+  if (!voids.empty()) {
+    findings->push_back({Severity::kWarning,
+                         "node " + node + " keeps void copies of " + ShardNames(voids),
+                         "they were begun anew without it: its copies count for nothing, and "
+                         "another is not made there while it keeps them",
+                         "ringfortctl shard " + voids.front() + " discard-void --node=" + node +
+                             " deletes one, once the shard's copies are whole"});
+  }
+  if (!kept.empty()) {
+    findings->push_back({Severity::kNote, "node " + node + " keeps old data of " + ShardNames(kept),
+                         "they were begun anew from its copies, which stay as they were before",
+                         "ringfortctl shard " + kept.front() + " discard-void --node=" + node +
+                             " deletes one, once the shard's copies are whole"});
+  }
+}
+
+void AddOfNode(const survey::NodeReport& report, std::size_t shard_count, Findings* findings) {
   const std::string name = "node " + std::to_string(report.node.id);
   std::vector<std::string> unsure;
   for (const ReplicaView& replica : report.status->replicas) {
@@ -90,6 +116,7 @@ void AddOfNode(const survey::NodeReport& report, Findings* findings) {
                          "vote there",
                          "wait until it has caught up; that needs a primary of the shard"});
   }
+  AddVoid(report, shard_count, findings);
   for (const CounterView& counter : report.status->counters) {
     if (counter.name == "copies_damaged_lately") {
       AddManyDamaged(name, counter.value, report.status->replicas.size(), findings);
@@ -169,7 +196,7 @@ void AddCrowded(const survey::Survey& survey, Findings* findings) {
 std::vector<Finding> ReplicaFindings(const survey::Survey& survey) {
   Findings findings;
   for (const survey::NodeReport& report : survey.nodes) {
-    if (report.status) AddOfNode(report, &findings);
+    if (report.status) AddOfNode(report, survey.map.shards.size(), &findings);
   }
   for (const survey::ShardReport& shard : survey.shards) AddUnequal(shard, &findings);
   AddCrowded(survey, &findings);

@@ -12,6 +12,7 @@
 #include "tools/ctl/cluster_text.h"
 #include "tools/ctl/key_words.h"
 #include "tools/ctl/node_words.h"
+#include "tools/ctl/recover.h"
 #include "tools/ctl/shard_facts.h"
 #include "tools/ctl/text_table.h"
 #include "tools/survey/survey.h"
@@ -123,6 +124,15 @@ Json FactsJson(const ShardFacts& facts) {
 
 int RunShard(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const std::string what = WhatOf(line);
+  if (line.words().size() > 1) {
+    const std::string& verb = line.words()[1];
+    if (verb == "recover") return RunRecoverShard(line, client, terminal);
+    if (verb == "discard-void") return RunDiscardVoid(line, client, terminal);
+    return cli::Fail(terminal.err, what,
+                     {Code::kInvalidArgument, "\"" + verb +
+                                                  "\" is nothing that is done with a shard (say "
+                                                  "recover or discard-void, or nothing)"});
+  }
   const std::chrono::milliseconds timeout = line.Duration("timeout");
   const Result<ClusterStateView> state = client.ClusterState({.timeout = timeout});
   std::optional<survey::Survey> survey;

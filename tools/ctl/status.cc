@@ -16,6 +16,15 @@ using survey::ShardReplica;
 using survey::ShardReport;
 using survey::Survey;
 
+/// Of copies that count for nothing; the number of shards stands for the meta group.
+std::vector<std::uint32_t> VoidShards(const NodeStatusView& status) {
+  std::vector<std::uint32_t> shards;
+  for (const VoidCopyView& copy : status.void_copies) {
+    if (!copy.data_only) shards.push_back(copy.shard);
+  }
+  return shards;
+}
+
 Json NodeJson(const Survey& survey, const NodeReport& report) {
   Json node = {{"id", report.node.id},
                {"address", report.node.address},
@@ -37,6 +46,7 @@ Json NodeJson(const Survey& survey, const NodeReport& report) {
   node["boot"] = status.boot;
   node["version"] = status.version;
   node["waiting_for"] = status.waiting_for;
+  node["void_copies"] = VoidShards(status);
   for (const CounterView& counter : status.counters) node["counters"][counter.name] = counter.value;
   return node;
 }
@@ -94,6 +104,10 @@ void PrintNodes(const Survey& survey, std::ostream& out) {
                     " until there is room (free space on it)");
     }
     if (!status.waiting_for.empty()) table.AddNote("waits: " + status.waiting_for);
+    if (const std::size_t voids = VoidShards(status).size(); voids > 0) {
+      table.AddNote(std::to_string(voids) + (voids == 1 ? " copy" : " copies") +
+                    " on it count for nothing (ringfortctl doctor)");
+    }
     for (const ReplicaView& replica : status.replicas) {
       if (!replica.sum || replica.sum->error.empty()) continue;
       table.AddNote("its copy of shard " + std::to_string(replica.shard) +

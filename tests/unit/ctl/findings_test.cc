@@ -147,7 +147,10 @@ TEST(Findings, WithoutTheMetaGroupTheNodesThemselvesTell) {
   EXPECT_EQ(findings[0].why,
             "no node could answer; of its members node 1 answered; the others are among nodes 2, 3,"
             " down");
-  EXPECT_EQ(findings[0].what_to_do, "start nodes 2, 3; until then nothing moves or is repaired");
+  EXPECT_EQ(findings[0].what_to_do,
+            "start nodes 2, 3, or, if a majority of its members is lost for good, begin it anew "
+            "from one that is left: ringfortd --recover_cluster_from_this_copy; until then "
+            "nothing moves or is repaired");
   for (const Finding& finding : findings) {
     EXPECT_THAT(finding.what_to_do, Not(HasSubstr("node remove"))) << "that needs the meta group";
   }

@@ -269,6 +269,25 @@ Result<std::uint64_t> Client::StartVerify(std::uint32_t shard, const CallOptions
   return impl_->cluster.verify_index;
 }
 
+Result<ShardRecoveryView> Client::RecoverShard(std::uint32_t shard, std::uint32_t node,
+                                               const RecoverShardOptions& options) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  const auto found = impl_->cluster.recoveries.find(node);
+  if (found == impl_->cluster.recoveries.end()) return Status(Code::kUnavailable, "it is down");
+  ShardRecoveryView answer = found->second;
+  if (options.accept_loss) answer.refused.clear();
+  if (options.dry_run) return answer;
+  impl_->cluster.recovered.emplace_back(shard, node, options.accept_loss);
+  return answer;
+}
+
+Result<std::uint32_t> Client::DiscardVoid(std::uint32_t shard, std::uint32_t node,
+                                          const CallOptions& /*options*/) {
+  const std::lock_guard lock(impl_->cluster.mutex);
+  impl_->cluster.discarded.emplace_back(shard, node);
+  return 1;
+}
+
 std::uint32_t Client::ShardOf(std::string_view shard_key) const {
   return static_cast<std::uint32_t>(Hash64(shard_key) % impl_->cluster.map.shards.size());
 }

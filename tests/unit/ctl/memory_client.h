@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -41,6 +42,12 @@ struct MemoryCluster {
   /// What a verify makes of a node's replica of a shard, at that index; none: it does not come.
   std::function<std::optional<SumView>(std::uint32_t node, std::uint32_t shard)> sum_of;
   std::uint64_t verify_index = 200;
+  /// What a recovery of a shard is answered, by the node that is asked; the others are down.
+  std::map<std::uint32_t, ShardRecoveryView> recoveries;
+  /// Those that were no dry run: shard, node, whether the loss was accepted.
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, bool>> recovered;
+  /// Shard and node.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> discarded;
   /// The most puts that were without an answer at one time, and puts of one key at the same time.
   std::size_t in_flight_most = 0;
   bool key_was_twice_in_flight = false;
