@@ -23,18 +23,6 @@ Status WouldNotHelp(const std::string& what, const std::string& todo) {
   return {Code::kConditionFailed, "--bring_back: " + what + " (" + todo + ")"};
 }
 
-/// Whoever the directory belongs to.
-Result<std::unique_ptr<DataDir>> OpenStopped(const std::string& path) {
-  const auto stored = wal::LoadBlob(path + "/identity");
-  if (!stored.ok()) return stored.status();
-  proto::Identity identity;
-  if (!stored->has_value() || !identity.ParseFromString(**stored)) {
-    return Status(Code::kInvalidArgument,
-                  path + ": it is no node's data directory (give the right --data_dir)");
-  }
-  return DataDir::Open(path, NodeId(identity.node()), "");
-}
-
 class Replay final : public wal::ScanVisitor {
  public:
   void OnSegment(const wal::SegmentHeader& /*header*/, const std::string& /*path*/) override {}
@@ -203,8 +191,8 @@ class Bringing {
     if (look.status().code() == Code::kCorruption) {
       return WouldNotHelp(
           "the log would only be quarantined again: " + look.status().message(),
-          "if a majority is lost for good: ringfortctl export --consistency=any-replica "
-          "reads the copies that are left");
+          "if a majority is lost for good: ringfortctl recover --all-lost begins its shards "
+          "anew from the copies that are left");
     }
     if (look.status().code() == Code::kWrongCluster) {
       return WouldNotHelp(log + " is not the log of these data: " + look.status().message(),
@@ -230,7 +218,7 @@ class Bringing {
 }  // namespace
 
 Result<std::string> BringBack(const std::string& data_dir, std::uint64_t number, bool dry_run) {
-  auto dir = OpenStopped(data_dir);
+  auto dir = DataDir::OpenStopped(data_dir);
   if (!dir.ok()) return dir.status();
   Bringing bringing(*std::move(dir), number);
   if (Status status = bringing.Plan(); !status.ok()) return status;
@@ -240,7 +228,7 @@ Result<std::string> BringBack(const std::string& data_dir, std::uint64_t number,
 }
 
 Result<std::string> AcceptOldCopies(const std::string& data_dir, bool dry_run) {
-  auto dir = OpenStopped(data_dir);
+  auto dir = DataDir::OpenStopped(data_dir);
   if (!dir.ok()) return dir.status();
   proto::Identity identity = (*dir)->identity();
   const std::string what = std::to_string(identity.seen_size()) + " starts of other nodes";

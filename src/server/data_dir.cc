@@ -60,6 +60,17 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path, NodeId n
   return dir;
 }
 
+Result<std::unique_ptr<DataDir>> DataDir::OpenStopped(const std::string& path) {
+  const auto stored = wal::LoadBlob(path + "/identity");
+  if (!stored.ok()) return stored.status();
+  proto::Identity identity;
+  if (!stored->has_value() || !identity.ParseFromString(**stored)) {
+    return Status(Code::kInvalidArgument,
+                  path + ": it is no node's data directory (give the right --data_dir)");
+  }
+  return Open(path, NodeId(identity.node()), "");
+}
+
 DataDir::~DataDir() {
   if (lock_ >= 0) ::close(lock_);
 }

@@ -26,6 +26,8 @@ class DataDir final : public storage::IdentityStore {
   /// written or locked, kCorruption for a damaged one.
   static Result<std::unique_ptr<DataDir>> Open(const std::string& path, NodeId node,
                                                const std::string& cluster_name);
+  /// That of a stopped node, whoever it belongs to. Makes none: kInvalidArgument.
+  static Result<std::unique_ptr<DataDir>> OpenStopped(const std::string& path);
   ~DataDir() override;
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "server/bring_back.h"
+#include "server/recover.h"
 #include "server/server.h"
 #include "server/server_flags.h"
 
@@ -25,9 +26,10 @@ int Fail(const Status& status, int exit_code) {
 
 // No node is started.
 int ChangeStopped(const ServerFlags& flags) {
-  const Result<std::string> done = flags.bring_back != 0
-                                       ? BringBack(flags.data_dir, flags.bring_back, flags.dry_run)
-                                       : AcceptOldCopies(flags.data_dir, flags.dry_run);
+  const Result<std::string> done =
+      flags.recover_cluster   ? RecoverCluster(flags.data_dir, flags.dry_run)
+      : flags.bring_back != 0 ? BringBack(flags.data_dir, flags.bring_back, flags.dry_run)
+                              : AcceptOldCopies(flags.data_dir, flags.dry_run);
   if (!done.ok()) return Fail(done.status(), 1);
   std::fputs(done->c_str(), stdout);
   return 0;
@@ -36,7 +38,9 @@ int ChangeStopped(const ServerFlags& flags) {
 int Main(int argc, char** argv) {
   auto flags = ParseServerFlags(argc, argv);
   if (!flags.ok()) return Fail(flags.status(), 2);
-  if (flags->bring_back != 0 || flags->accept_old_copies) return ChangeStopped(*flags);
+  if (flags->recover_cluster || flags->bring_back != 0 || flags->accept_old_copies) {
+    return ChangeStopped(*flags);
+  }
   FLAGS_logtostderr = true;
   google::InitGoogleLogging(argv[0]);
 

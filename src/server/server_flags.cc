@@ -38,6 +38,10 @@ DEFINE_bool(
     "instead of a start: forgets which starts of the other nodes this one has seen, so that "
     "it takes nodes whose directories were put back from copies. Only where all nodes were: "
     "what was acknowledged since may be lost. Needs --data_dir alone");
+DEFINE_bool(
+    recover_cluster_from_this_copy, false,
+    "instead of a start: begins the meta group anew from this directory's copy, when a majority "
+    "of its nodes is gone for good; all other copies of it are void then. Needs --data_dir alone");
 DEFINE_bool(dry_run, false, "with these: says what would be done, and does not do it");
 DEFINE_string(
     durability, "synced",
@@ -88,6 +92,7 @@ const std::vector<const char*>& OwnFlags() {
                                               "start_empty",
                                               "bring_back",
                                               "accept_old_copies",
+                                              "recover_cluster_from_this_copy",
                                               "dry_run",
                                               "join",
                                               "listen",
@@ -129,7 +134,8 @@ std::vector<std::string> SplitList(const std::string& list) {
       "  ringfortd --config=FILE --node=ID --data_dir=DIR [FLAG ...]\n"
       "  ringfortd --join=HOST:PORT,... --node=ID --listen=HOST:PORT --data_dir=DIR [FLAG ...]\n"
       "  ringfortd --data_dir=DIR --bring_back=N [--dry_run]\n"
-      "  ringfortd --data_dir=DIR --accept_old_copies [--dry_run]\n\n",
+      "  ringfortd --data_dir=DIR --accept_old_copies [--dry_run]\n"
+      "  ringfortd --data_dir=DIR --recover_cluster_from_this_copy [--dry_run]\n\n",
       kVersion);
   for (const char* name : OwnFlags()) {
     const gflags::CommandLineFlagInfo info = gflags::GetCommandLineFlagInfoOrDie(name);
@@ -179,12 +185,18 @@ Status SetFlags(int argc, char** argv) {
 
 // What is done to a stopped node's directory.
 Result<ServerFlags> OfflineFlags() {
-  if (FLAGS_bring_back != 0 && FLAGS_accept_old_copies) {
-    return Wrong("--bring_back and --accept_old_copies are both given", "do one after the other");
+  const int kinds = (FLAGS_bring_back != 0 ? 1 : 0) + (FLAGS_accept_old_copies ? 1 : 0) +
+                    (FLAGS_recover_cluster_from_this_copy ? 1 : 0);
+  if (kinds > 1) {
+    return Wrong(
+        "more than one of --bring_back, --accept_old_copies and --recover_cluster_from_this_copy "
+        "is given",
+        "do one after the other");
   }
   if (!FLAGS_config.empty() || !FLAGS_join.empty() || FLAGS_node != 0 || FLAGS_start_empty) {
-    return Wrong("--bring_back and --accept_old_copies start no node",
-                 "give only --data_dir and --dry_run with them");
+    return Wrong(
+        "--bring_back, --accept_old_copies and --recover_cluster_from_this_copy start no node",
+        "give only --data_dir and --dry_run with them");
   }
   if (FLAGS_data_dir.empty()) {
     return Wrong("--data_dir is missing", "give the directory of the stopped node");
@@ -193,6 +205,7 @@ Result<ServerFlags> OfflineFlags() {
   flags.data_dir = FLAGS_data_dir;
   flags.bring_back = FLAGS_bring_back;
   flags.accept_old_copies = FLAGS_accept_old_copies;
+  flags.recover_cluster = FLAGS_recover_cluster_from_this_copy;
   flags.dry_run = FLAGS_dry_run;
   return flags;
 }
@@ -264,9 +277,14 @@ Status CheckRanges() {
 
 Result<ServerFlags> ParseServerFlags(int argc, char** argv) {
   if (Status status = SetFlags(argc, argv); !status.ok()) return status;
-  if (FLAGS_bring_back != 0 || FLAGS_accept_old_copies) return OfflineFlags();
+  if (FLAGS_bring_back != 0 || FLAGS_accept_old_copies || FLAGS_recover_cluster_from_this_copy) {
+    return OfflineFlags();
+  }
   if (FLAGS_dry_run) {
-    return Wrong("--dry_run goes with --bring_back or --accept_old_copies", "leave it out");
+    return Wrong(
+        "--dry_run goes with --bring_back, --accept_old_copies or "
+        "--recover_cluster_from_this_copy",
+        "leave it out");
   }
   if (Status status = CheckWay(); !status.ok()) return status;
   if (FLAGS_node == 0) {

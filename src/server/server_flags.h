@@ -29,7 +29,9 @@ struct ServerFlags {
   std::uint64_t bring_back = 0;
   /// Instead of a start: it is forgotten which starts of its peers this node has seen.
   bool accept_old_copies = false;
-  /// Of these two: looked at, and not done.
+  /// Instead of a start: the meta group is begun anew from this directory's copy.
+  bool recover_cluster = false;
+  /// Of these: looked at, and not done.
   bool dry_run = false;
   wal::Durability durability = wal::Durability::kSynced;
   bool lease_reads = true;

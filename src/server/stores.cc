@@ -7,25 +7,6 @@
 namespace ringfort::server {
 namespace {
 
-Result<Stores> TryToOpen(const DataDir& dir, wal::Options log_options, rocks::Options shard_options,
-                         const std::function<void(const Status&)>& on_fatal) {
-  log_options.dir = dir.log_dir();
-  log_options.incarnation = dir.incarnation();
-  log_options.expect_existing = dir.has_stores();
-  log_options.batches_min = dir.identity().log_batches();
-  auto log = wal::Wal::Open(log_options);
-  if (!log.ok()) return log.status();
-  shard_options.dir = dir.data_dir();
-  shard_options.incarnation = dir.incarnation();
-  shard_options.expect_existing = dir.has_stores();
-  shard_options.before_flush = [log = log->get(), on_fatal] {
-    if (const Status status = log->Sync(); !status.ok()) on_fatal(status);
-  };
-  auto shards = rocks::RocksStore::Open(std::move(shard_options));
-  if (!shards.ok()) return shards.status();
-  return Stores{*std::move(log), *std::move(shards), {}};
-}
-
 Status OnlyCopy(const Status& damage) {
   return Status(Code::kCorruption, damage.message() +
                                        "; no other node has a copy, so it is left as it is (bring "
@@ -54,9 +35,9 @@ Status StillNeeded(const Status& damage, const Status& others) {
               "; nothing was changed, since the other nodes may need what is left: " +
               others.message() +
               " (start the other nodes, then this one again; if a majority is lost for good, "
-              "`ringfortctl export --consistency=any-replica` reads the copies that are left; to "
-              "give this node's copies up all the same, start it "
-              "once with --start_empty)"};
+              "`ringfortctl recover --all-lost` begins its shards anew from the copies that are "
+              "left; to give this node's copies up all the same, start it once with "
+              "--start_empty)"};
 }
 
 /// Whether damaged stores may be moved.
@@ -93,13 +74,33 @@ Result<std::string> Prepare(DataDir* dir, const GiveUpRules& rules) {
 
 }  // namespace
 
+Result<Stores> OpenStoresAsTheyAre(const DataDir& dir, wal::Options log_options,
+                                   rocks::Options shard_options,
+                                   const std::function<void(const Status&)>& on_fatal) {
+  log_options.dir = dir.log_dir();
+  log_options.incarnation = dir.incarnation();
+  log_options.expect_existing = dir.has_stores();
+  log_options.batches_min = dir.identity().log_batches();
+  auto log = wal::Wal::Open(log_options);
+  if (!log.ok()) return log.status();
+  shard_options.dir = dir.data_dir();
+  shard_options.incarnation = dir.incarnation();
+  shard_options.expect_existing = dir.has_stores();
+  shard_options.before_flush = [log = log->get(), on_fatal] {
+    if (const Status status = log->Sync(); !status.ok()) on_fatal(status);
+  };
+  auto shards = rocks::RocksStore::Open(std::move(shard_options));
+  if (!shards.ok()) return shards.status();
+  return Stores{*std::move(log), *std::move(shards), {}};
+}
+
 Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options shard_options,
                           const std::function<void(const Status&)>& on_fatal,
                           const GiveUpRules& rules) {
   const bool had_stores = dir->has_stores();
   Result<std::string> given_up = Prepare(dir, rules);
   if (!given_up.ok()) return given_up.status();
-  auto stores = TryToOpen(*dir, log_options, shard_options, on_fatal);
+  auto stores = OpenStoresAsTheyAre(*dir, log_options, shard_options, on_fatal);
   const bool damaged = !stores.ok() && stores.status().code() == Code::kCorruption;
   // Stores that have just been made and are damaged already: moving those aside too would not end.
   if (damaged && !dir->setting_aside()) {
@@ -107,7 +108,7 @@ Result<Stores> OpenStores(DataDir* dir, wal::Options log_options, rocks::Options
     const Status moved = rules.start_empty ? dir->GiveStoresUp() : dir->SetStoresAside();
     if (!moved.ok()) return moved;
     given_up = DamageLine(*dir, stores.status().message());
-    stores = TryToOpen(*dir, log_options, shard_options, on_fatal);
+    stores = OpenStoresAsTheyAre(*dir, log_options, shard_options, on_fatal);
   }
   if (!stores.ok()) return stores.status();
   if (rules.start_empty && had_stores && !dir->setting_aside()) return NotNeeded(*dir);

@@ -34,6 +34,13 @@ struct GiveUpRules {
   std::function<Status()> others_serve;
 };
 
+/// The stores of the directory, opened as they are: nothing is set aside, no boot is counted. The
+/// places and the incarnation in the options are filled in here. Errors as wal::Wal and
+/// rocks::RocksStore have them; `on_fatal` as for OpenStores.
+Result<Stores> OpenStoresAsTheyAre(const DataDir& dir, wal::Options log_options,
+                                   rocks::Options shard_options,
+                                   const std::function<void(const Status&)>& on_fatal);
+
 /// The stores of the directory, opened, and the boot counted. The places and the incarnation in the
 /// options are filled in here. kUnavailable for absent ones, and for damaged ones while the other
 /// nodes do not serve: nothing is changed then. kConditionFailed for --start_empty with stores that

@@ -101,7 +101,7 @@ TEST_F(BringBackTest, RefusesWhatWouldOnlyBeQuarantinedAgain) {
   const auto refused = BringBackFour();
   EXPECT_EQ(refused.status().code(), Code::kConditionFailed);
   EXPECT_THAT(refused.status().message(), HasSubstr("segment-00000000000000000001"));
-  EXPECT_THAT(refused.status().message(), HasSubstr("any-replica"));
+  EXPECT_THAT(refused.status().message(), HasSubstr("recover --all-lost"));
 }
 
 TEST_F(BringBackTest, RefusesANumberThatIsNotThere) {
