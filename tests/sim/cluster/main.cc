@@ -90,6 +90,7 @@ class Progress {
     requests_taken_ += outcome.requests_taken;
     moves_ += outcome.moves;
     repairs_ += outcome.repairs;
+    begun_anew_ += outcome.begun_anew;
   }
   /// A line that replaces itself on a terminal, one every few seconds elsewhere.
   void Show() {
@@ -119,8 +120,8 @@ class Progress {
                 Seconds(std::chrono::steady_clock::now() - began_at_), Seconds(simulated_) / busy,
                 wrong_);
     std::printf("%" PRIu64 " requests of operators taken, %" PRIu64 " moves, %" PRIu64
-                " of them repairs\n",
-                requests_taken_, moves_, repairs_);
+                " of them repairs, %" PRIu64 " shards begun anew\n",
+                requests_taken_, moves_, repairs_, begun_anew_);
   }
   [[nodiscard]] bool any_wrong() const { return wrong_ != 0; }
 
@@ -135,6 +136,7 @@ class Progress {
   std::uint64_t requests_taken_ = 0;
   std::uint64_t moves_ = 0;
   std::uint64_t repairs_ = 0;
+  std::uint64_t begun_anew_ = 0;
   std::chrono::nanoseconds simulated_{0};
 };
 

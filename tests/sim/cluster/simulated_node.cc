@@ -165,6 +165,22 @@ bool SimulatedNode::PutBackCopy(std::set<NodeId> known_by) {
   return true;
 }
 
+Result<raft::Copy> SimulatedNode::RecoverMeta(bool dry_run) {
+  RF_CHECK(!running());
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  const node::StoppedNode stopped{std::move(identity), log_.TakeRecovery(), &log_, &shards_,
+                                  &identity_};
+  const auto plan = node::PlanMetaRecovery(stopped);
+  if (!plan.ok()) return plan.status();
+  const Status status = dry_run ? node::ForgetPlan(*plan, stopped)
+                                : node::BeginMetaAnew(*plan, stopped, /*at_unix_ms=*/1);
+  log_.ForgetUnsynced(Unsynced::kKept);
+  shards_.Crash();
+  if (!status.ok()) return status;
+  return plan->copy;
+}
+
 node::NodeDoors SimulatedNode::Doors() {
   node::NodeDoors doors;
   for (const auto& loop : process_->loops) doors.loops.push_back(loop.get());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "node/meta_recovery.h"
 #include "node/node.h"
 #include "ring/cluster_config.h"
 #include "ringfort/disk.pb.h"
@@ -54,6 +55,9 @@ class SimulatedNode {
   [[nodiscard]] bool Remembers(const env::PeerIdentity& start) const;
   /// The newest start of its directory.
   [[nodiscard]] env::PeerIdentity newest_start() const;
+  /// No process runs. What `ringfortd --recover_cluster_from_this_copy` does: the copy of the meta
+  /// group that is there.
+  Result<raft::Copy> RecoverMeta(bool dry_run);
   /// The disk of the log is not mounted: no process starts.
   void SetAbsent(bool absent) { absent_ = absent; }
   /// The data of one replica can no longer be read in full. Nobody knows until they are read.

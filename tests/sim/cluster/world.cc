@@ -78,6 +78,10 @@ World::World(const WorldOptions& options)
   }
   upgrader_ = std::make_unique<Operator>(&events_, &nodes_, options_.shards, random_.Fork());
   upgrades_ = std::make_unique<Upgrades>(&events_, &nodes_, upgrader_.get(), random_.Fork());
+  recoveries_ = std::make_unique<Recoveries>(
+      &events_, &nodes_, options_.shards,
+      [this](std::string_view checker, const std::string& what) { Complain(checker, what); },
+      Random(~options_.seed));
 }
 
 void World::MakeNodes(std::vector<std::uint32_t>* ends) {
@@ -149,6 +153,8 @@ Outcome World::Run() {
   const MonotonicTime began = events_.now();
   SafetyPhase();
   if (!events_.stopped()) LivenessPhase();
+  const bool well = !events_.stopped() && outcome_.wrong.empty();
+  if (well && recoveries_->Wanted()) RecoveryPhase();
   Judge();
   outcome_.trace_hash = events_.trace.hash();
   outcome_.states_compared = watch_.states_compared();
@@ -189,6 +195,16 @@ void World::LivenessPhase() {
   }
   ProveEveryShard();
   ReadBackOnceKeys();
+  AwaitEqualReplicas();
+}
+
+void World::RecoveryPhase() {
+  recoveries_->Run();
+  outcome_.begun_anew = recoveries_->begun_anew();
+  if (!outcome_.wrong.empty()) return SayWhere();
+  ProveEveryShard();
+  ReadBackOnceKeys();
+  recoveries_->Discard();
   AwaitEqualReplicas();
 }
 

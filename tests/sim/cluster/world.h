@@ -13,6 +13,7 @@
 #include "tests/sim/cluster/local_caller.h"
 #include "tests/sim/cluster/network.h"
 #include "tests/sim/cluster/operator.h"
+#include "tests/sim/cluster/recoveries.h"
 #include "tests/sim/cluster/simulated_client.h"
 #include "tests/sim/cluster/simulated_node.h"
 #include "tests/sim/cluster/upgrades.h"
@@ -50,6 +51,8 @@ struct Outcome {
   std::uint64_t requests_taken = 0;
   std::uint64_t moves = 0;
   std::uint64_t repairs = 0;
+  /// How many shards an operator has begun anew from one copy.
+  std::uint64_t begun_anew = 0;
   /// How long the run was, in simulated time.
   Duration simulated{0};
 };
@@ -75,6 +78,9 @@ class World {
   void ProveEveryShard();
   void ReadBackOnceKeys();
   void AwaitEqualReplicas();
+  /// Majorities are lost, and shards begun anew: nothing of before is lost, and then all is as
+  /// ever.
+  void RecoveryPhase();
   /// All nodes of the cluster run, and every shard has all of its voters and no other replica.
   [[nodiscard]] bool Whole() const;
   [[nodiscard]] bool ReplicasEqual() const;
@@ -98,6 +104,7 @@ class World {
   /// Asks through an operator of its own, whom a run without operators has, too.
   std::unique_ptr<Operator> upgrader_;
   std::unique_ptr<Upgrades> upgrades_;
+  std::unique_ptr<Recoveries> recoveries_;
 };
 
 Outcome RunWorld(const WorldOptions& options);
