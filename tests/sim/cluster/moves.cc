@@ -1,7 +1,5 @@
 #include "tests/sim/cluster/moves.h"
 
-#include <set>
-
 namespace ringfort::sim {
 
 void Moves::OnMap(const proto::ClusterMap& map) {
@@ -9,6 +7,9 @@ void Moves::OnMap(const proto::ClusterMap& map) {
   if (newest_.version() != 0) {
     for (int i = 0; i < map.shards_size(); ++i) Compare(newest_.shards(i), map.shards(i));
     Compare(newest_.meta(), map.meta());
+  }
+  for (const proto::MapNode& node : map.nodes()) {
+    if (node.lost()) lost_.insert(NodeId(node.id()));
   }
   newest_ = map;
 }

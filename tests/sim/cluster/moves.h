@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 
+#include "base/ids.h"
 #include "ringfort/client.pb.h"
 
 namespace ringfort::sim {
@@ -15,6 +17,8 @@ class Moves {
   [[nodiscard]] std::uint64_t finished() const { return finished_; }
   /// How many of those because a node was gone for too long.
   [[nodiscard]] std::uint64_t repairs() const { return repairs_; }
+  /// Whether the node was ever away for so long that it was given up.
+  [[nodiscard]] bool WasLost(NodeId node) const { return lost_.contains(node); }
 
  private:
   void Compare(const proto::MapShard& before, const proto::MapShard& now);
@@ -22,6 +26,7 @@ class Moves {
   proto::ClusterMap newest_;
   std::uint64_t finished_ = 0;
   std::uint64_t repairs_ = 0;
+  std::set<NodeId> lost_;
 };
 
 }  // namespace ringfort::sim

@@ -24,7 +24,9 @@ Unsynced AnyFate(Random& random) {
 }  // namespace
 
 bool Recoveries::Wanted() {
-  return nodes_->size() >= 3 && random_.OneIn(3);
+  // With damage that nobody knows of, the copy that is left may be one that cannot be read.
+  return nodes_->size() >= 3 && random_.OneIn(3) &&
+         std::ranges::none_of(*nodes_, [](const auto& node) { return node->has_damaged_data(); });
 }
 
 void Recoveries::Run() {
