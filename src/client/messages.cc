@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "client/meta_messages.h"
 #include "ringfort/limits.h"
 
 namespace ringfort::client {
 namespace {
+
+constexpr std::size_t kShownBytesMax = 2000;
 
 Status TooLarge(std::string_view what, std::size_t size, std::size_t limit) {
   return {Code::kTooLarge, std::string(what) + " has " + std::to_string(size) +
@@ -46,6 +50,33 @@ ScanEntry TakeEntry(proto::Entry* entry) {
   taken.value = std::move(*entry->mutable_value());
   taken.version = entry->version();
   return taken;
+}
+
+/// Whether the entries lie in the range, each behind the one before: else a scan of page after page
+/// might never end.
+bool GoesOn(const ScanRange& range, const std::vector<ScanEntry>& entries) {
+  const std::string* before = nullptr;
+  for (const ScanEntry& entry : entries) {
+    const std::string& key = entry.key.sort_key;
+    if (key < range.begin || (range.end && key >= *range.end)) return false;
+    if (before != nullptr && (range.reverse ? key >= *before : key <= *before)) return false;
+    before = &key;
+  }
+  return true;
+}
+
+/// The same of a scan of the whole shard: by shard key, then by sort key.
+bool GoesOn(const StorePosition& from, const std::vector<ScanEntry>& entries) {
+  const Key* before = from.after ? &*from.after : nullptr;
+  for (const ScanEntry& entry : entries) {
+    const Key& key = entry.key;
+    if (before != nullptr &&
+        std::tie(key.shard_key, key.sort_key) <= std::tie(before->shard_key, before->sort_key)) {
+      return false;
+    }
+    before = &key;
+  }
+  return true;
 }
 
 std::optional<std::string> FromHex(std::string_view text) {
@@ -137,19 +168,23 @@ ReplicaView ToReplicaView(const proto::ReplicaStatus& from) {
   }
   to.data_bytes = from.data_bytes();
   to.sessions = from.sessions();
-  to.damage = from.damage();
-  to.repair_waits_for = from.repair_waits_for();
+  to.damage = Shown(from.damage());
+  to.repair_waits_for = Shown(from.repair_waits_for());
   to.repair_bytes = from.repair_bytes();
   to.epoch = EpochCount(from.epoch());
   to.load = ToLoadView(from.load());
   if (from.has_sum()) {
     const proto::ReplicaSum& sum = from.sum();
-    to.sum = {sum.index(), sum.checksum(), sum.entries(), sum.bytes(), sum.error()};
+    to.sum = {sum.index(), sum.checksum(), sum.entries(), sum.bytes(), Shown(sum.error())};
   }
   return to;
 }
 
 }  // namespace
+
+std::string Shown(std::string_view text) {
+  return OneLine(text, kShownBytesMax);
+}
 
 std::string ToHex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
@@ -325,6 +360,7 @@ Result<ScanPage> ToScanPage(std::string_view shard_key, const ScanRange& range,
     page.entries.push_back(TakeEntry(&entry));
     page.entries.back().key.shard_key = shard_key;
   }
+  if (!GoesOn(range, page.entries)) return WrongAnswer("a scan");
   if (!response->scan_page().more()) return page;
   if (page.entries.empty()) return WrongAnswer("a scan");
   const std::string& last = page.entries.back().key.sort_key;
@@ -347,6 +383,7 @@ Result<ScanAllPage> ToScanAllPage(const StorePosition& from, std::uint32_t shard
   for (proto::Entry& entry : *response->mutable_scan_page()->mutable_entries()) {
     page.entries.push_back(TakeEntry(&entry));
   }
+  if (!GoesOn(from, page.entries)) return WrongAnswer("a scan");
   StorePosition next{from.shard + 1, std::nullopt};
   if (response->scan_page().more()) {
     if (page.entries.empty()) return WrongAnswer("a scan");
@@ -360,11 +397,11 @@ Result<ScanAllPage> ToScanAllPage(const StorePosition& from, std::uint32_t shard
 ClusterView ToClusterView(const proto::ClusterMap& map) {
   ClusterView view;
   view.version = map.version();
-  view.cluster_name = map.cluster_name();
+  view.cluster_name = Shown(map.cluster_name());
   view.cluster_id = ToHex(map.cluster_id());
   for (const proto::MapNode& node : map.nodes()) {
-    view.nodes.push_back(
-        {node.id(), node.address(), node.zone(), node.weight(), ToNodeState(node.state())});
+    view.nodes.push_back({node.id(), Shown(node.address()), Shown(node.zone()), node.weight(),
+                          ToNodeState(node.state())});
   }
   for (const proto::MapShard& shard : map.shards()) {
     view.shards.push_back({{shard.replicas().begin(), shard.replicas().end()},
@@ -381,7 +418,7 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
   view.incarnation = ToHex(status.incarnation());
   view.boot = status.boot();
   view.cluster_id = ToHex(status.cluster_id());
-  view.waiting_for = status.waiting_for();
+  view.waiting_for = Shown(status.waiting_for());
   for (const proto::ReplicaStatus& replica : status.replicas()) {
     view.replicas.push_back(ToReplicaView(replica));
   }
@@ -392,13 +429,13 @@ NodeStatusView ToNodeStatusView(const proto::NodeStatus& status) {
                                 copy.data_bytes(), copy.data_only()});
   }
   for (const proto::Counter& counter : status.counters()) {
-    view.counters.push_back({counter.name(), counter.value()});
+    view.counters.push_back({Shown(counter.name()), counter.value()});
   }
   view.log_bytes = status.log_bytes();
   view.disk_room = ToDiskRoom(static_cast<std::uint32_t>(status.disk_room()));
   view.disk_free_bytes = status.disk_free_bytes();
   view.uptime = std::chrono::milliseconds(status.uptime_ms());
-  view.version = status.version();
+  view.version = Shown(status.version());
   return view;
 }
 
@@ -414,7 +451,7 @@ ShardRecoveryView ToShardRecoveryView(const proto::ShardRecovery& recovery) {
     copy.last = from.last_index();
     copy.applied = from.applied();
     copy.unsure = from.unsure();
-    copy.damage = from.damage();
+    copy.damage = Shown(from.damage());
     copy.has_primary = from.has_primary();
     copy.is_void = from.known_epoch() > from.members().epoch();
     copy.data_bytes = from.data_bytes();
@@ -422,7 +459,7 @@ ShardRecoveryView ToShardRecoveryView(const proto::ShardRecovery& recovery) {
   view.silent.assign(recovery.silent().begin(), recovery.silent().end());
   view.newest = recovery.newest();
   view.can_have_primary = recovery.can_have_primary();
-  view.refused = recovery.refused();
+  view.refused = Shown(recovery.refused());
   view.epoch = EpochCount(recovery.epoch());
   view.replica = recovery.replica();
   view.term = recovery.term();

@@ -59,6 +59,8 @@ ClusterView ToClusterView(const proto::ClusterMap& map);
 NodeStatusView ToNodeStatusView(const proto::NodeStatus& status);
 ShardRecoveryView ToShardRecoveryView(const proto::ShardRecovery& recovery);
 
+/// What a node says for people to read, as one line without controls, cut after 2,000 bytes.
+std::string Shown(std::string_view text);
 /// Two digits a byte.
 std::string ToHex(std::string_view bytes);
 /// From the wire: of proto::NodeStatus::DiskRoom.

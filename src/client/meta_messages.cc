@@ -38,7 +38,8 @@ proto::ChangeNode::Kind ToProto(NodeChange::Kind kind) {
 
 NodeSummaryView ToNodeSummary(const proto::NodeSummary& from) {
   NodeSummaryView to;
-  to.node = {from.id(), from.address(), from.zone(), from.weight(), ToNodeState(from.state())};
+  to.node = {from.id(), Shown(from.address()), Shown(from.zone()), from.weight(),
+             ToNodeState(from.state())};
   to.alive = from.alive();
   to.silent = ToDuration<milliseconds>(from.silent_ms());
   to.repair_in = ToDuration<milliseconds>(from.repair_in_ms());
@@ -54,17 +55,17 @@ NodeSummaryView ToNodeSummary(const proto::NodeSummary& from) {
   to.load = ToDuration<nanoseconds>(from.load_ns());
   to.map_version = from.map_version();
   to.clock_ahead = milliseconds(from.clock_ahead_ms());
-  to.release = from.release();
+  to.release = Shown(from.release());
   to.knows_level = from.knows_level();
   return to;
 }
 
 FeatureView ToFeatures(const proto::FeatureState& from) {
   return {.level = from.level(),
-          .release = from.release(),
+          .release = Shown(from.release()),
           .next_level = from.next_level(),
-          .next_release = from.next_release(),
-          .waits_for = from.waits_for()};
+          .next_release = Shown(from.next_release()),
+          .waits_for = Shown(from.waits_for())};
 }
 
 MoveView ToMove(const proto::MoveSummary& from) {
@@ -74,8 +75,8 @@ MoveView ToMove(const proto::MoveSummary& from) {
   to.to = ToIds(from.to());
   to.cause = ToMoveCause(from.cause());
   to.begun = from.begun();
-  to.stage = from.stage();
-  to.stuck = from.stuck();
+  to.stage = Shown(from.stage());
+  to.stuck = Shown(from.stuck());
   to.sent_bytes = from.sent_bytes();
   to.total_bytes = from.total_bytes();
   return to;
@@ -140,7 +141,7 @@ Result<ClusterStateView> ToClusterState(const proto::Response& response) {
   const proto::ClusterState& from = response.meta().state();
   ClusterStateView to;
   to.map_version = from.map_version();
-  to.cluster_name = from.cluster_name();
+  to.cluster_name = Shown(from.cluster_name());
   to.cluster_id = ToHex(from.cluster_id());
   to.shard_count = from.shards();
   to.replicas = from.replicas();
@@ -189,7 +190,7 @@ Result<std::vector<EventView>> ToEvents(const proto::Response& response) {
     to.push_back(
         {event.number(),
          std::chrono::system_clock::time_point(ToDuration<milliseconds>(event.at_unix_ms())),
-         event.who(), event.what()});
+         Shown(event.who()), Shown(event.what())});
   }
   return to;
 }

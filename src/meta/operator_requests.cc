@@ -180,6 +180,11 @@ void MetaPrimary::ListEvents(const proto::GetEvents& request, const Answer& answ
   const std::uint64_t limit = request.limit() == 0 ? kEventsMax : request.limit();
   std::uint64_t after = request.after();
   if (after == 0 && newest > limit) after = newest - limit;
+  if (after >= newest) {  // Nor is there a number above the highest of all.
+    proto::MetaReply none;
+    none.mutable_events();
+    return answer(std::move(none));
+  }
   const auto [begin, end] = EventRange(after);
   proto::Request read;
   proto::Scan* scan = read.mutable_scan();

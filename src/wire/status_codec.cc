@@ -3,10 +3,19 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace ringfort::wire {
+namespace {
+
+/// Longer than any message of ours.
+constexpr std::size_t kMessageBytesMax = 2000;
+
+}  // namespace
 
 void EncodeStatus(const Status& status, proto::Error* error) {
   RF_CHECK(!status.ok());
@@ -19,16 +28,17 @@ void EncodeStatus(const Status& status, proto::Error* error) {
 }
 
 Status DecodeStatus(const proto::Error& error) {
+  std::string message = OneLine(error.message(), kMessageBytesMax);
   const bool known_code = error.code() > static_cast<std::uint32_t>(Code::kOk) &&
                           error.code() <= static_cast<std::uint32_t>(Code::kInternal);
   const bool known_effect = error.effect() <= static_cast<std::uint32_t>(Effect::kUnknown);
   if (!known_code || !known_effect) {
     return {Code::kInternal,
             "the other side sent error code " + std::to_string(error.code()) +
-                ", which is not known here; use programs of one release: " + error.message(),
+                ", which is not known here; use programs of one release: " + message,
             Effect::kUnknown};
   }
-  Status status(static_cast<Code>(error.code()), error.message(),
+  Status status(static_cast<Code>(error.code()), std::move(message),
                 static_cast<Effect>(error.effect()));
   status.set_retry_after(std::chrono::milliseconds(error.retry_after_ms()));
   return status;

@@ -20,10 +20,7 @@ enum ExitCode : int {
 /// which are about what was typed; else kFailed.
 int Fail(std::ostream& err, std::string_view what, const Status& status);
 
-/// Characters that a terminal obeys in place of showing them, and bytes that are not UTF-8, as
-/// \xNN: controls (of ASCII and U+0080 to U+009F), and those that turn the direction of writing.
-std::string WithoutControls(std::string_view bytes);
-/// For printing on one line: the same, cut after 64 bytes.
+/// For printing on one line: without controls, cut after 64 bytes.
 std::string Printable(std::string_view bytes);
 
 }  // namespace ringfort::cli

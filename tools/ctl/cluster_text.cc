@@ -175,7 +175,7 @@ Json MoveJson(const MoveView& move, std::uint32_t shard_count) {
 }
 
 std::string Dumped(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace ringfort::ctl

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "base/text.h"
 #include "ringfort/admin.h"
 #include "tools/cli/errors.h"
 #include "tools/ctl/bytes_text.h"
@@ -71,8 +72,8 @@ std::string ScanLine(const cli::CommandLine& line, const ScanEntry& entry, bool 
   AppendEscaped(entry.key.sort_key, &sort_key);
   AppendEscaped(entry.value, &value);
   if (on_terminal) {
-    sort_key = cli::WithoutControls(sort_key);
-    value = cli::WithoutControls(value);
+    sort_key = WithoutControls(sort_key);
+    value = WithoutControls(value);
   }
   return sort_key + "\t" + value + "\n";
 }
@@ -119,7 +120,7 @@ Result<bool> PrintScan(const cli::CommandLine& line, Client& client, Terminal& t
       Json object = JsonOf(entry.key);
       PutBytes(&object, "value", entry.value);
       object["version"] = entry.version;
-      terminal.out << separator << object.dump();
+      terminal.out << separator << JsonText(object);
       separator = ",\n";
     }
     left -= page->entries.size();

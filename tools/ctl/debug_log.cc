@@ -56,7 +56,7 @@ class Listing {
     if (left_ == 0) return;
     --left_;
     if (json_) {
-      terminal_.out << (counts_.records > 1 ? ",\n" : "") << JsonOf(line).dump();
+      terminal_.out << (counts_.records > 1 ? ",\n" : "") << JsonText(JsonOf(line));
     } else {
       terminal_.out << line.ToString() << "\n";
     }
@@ -73,8 +73,7 @@ class Listing {
                    {"payload_bytes", counts_.payload_bytes},
                    {"by_type", counts_.by_type}};
       // The list stands open: the rest of the object goes behind it.
-      terminal_.out << "], " << rest.dump(-1, ' ', false, Json::error_handler_t::replace).substr(1)
-                    << "\n";
+      terminal_.out << "], " << JsonText(rest).substr(1) << "\n";
       return;
     }
     terminal_.out << cli::CountText(counts_.records) << " records in "

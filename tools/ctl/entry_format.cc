@@ -124,7 +124,7 @@ Status AppendLine(EntryFormat format, const Entry& entry, std::string* out) {
     PutBytes(&object, "key", entry.key.shard_key);
     if (!entry.key.sort_key.empty()) PutBytes(&object, "sort_key", entry.key.sort_key);
     PutBytes(&object, "value", entry.value);
-    *out += object.dump();
+    *out += JsonText(object);
     *out += '\n';
     return Status::Ok();
   }

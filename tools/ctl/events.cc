@@ -40,11 +40,13 @@ Status Follow(Client& client, std::uint64_t after, std::uint32_t limit, bool as_
     const Result<std::vector<EventView>> events = client.Events(after, left);
     if (!events.ok()) return events.status();
     for (const EventView& event : *events) {
+      if (event.number <= after) {
+        return {Code::kInternal, "a node told of event " + std::to_string(event.number) +
+                                     " after event " + std::to_string(after) +
+                                     " (ask another: --seeds)"};
+      }
       after = event.number;
-      terminal.out << (as_json
-                           ? EventJson(event).dump(-1, ' ', false, Json::error_handler_t::replace) +
-                                 "\n"
-                           : EventLine(event));
+      terminal.out << (as_json ? JsonText(EventJson(event)) + "\n" : EventLine(event));
       if (limit != 0 && --left == 0) return {};
     }
     terminal.out << std::flush;

@@ -1,14 +1,51 @@
 #include "tools/ctl/json_bytes.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <optional>
 
-#include "tools/cli/utf8.h"
+#include "base/text.h"
 #include "tools/ctl/bytes_text.h"
 
 namespace ringfort::ctl {
+namespace {
+
+/// As \uXXXX. Of a control, which is below U+10000.
+std::string EscapedCharacter(std::string_view character) {
+  unsigned code = static_cast<unsigned char>(character[0]);
+  if (character.size() > 1) code &= character.size() == 2 ? 0x1fU : 0x0fU;
+  for (const char byte : character.substr(1)) {
+    code = code << 6 | (static_cast<unsigned char>(byte) & 0x3fU);
+  }
+  char escaped[sizeof("\\u0000")];
+  std::snprintf(escaped, sizeof(escaped), "\\u%04x", code & 0xffffU);
+  return escaped;
+}
+
+}  // namespace
+
+std::string JsonText(const Json& json, int indent) {
+  const std::string dumped = json.dump(indent, ' ', false, Json::error_handler_t::replace);
+  std::string text;
+  text.reserve(dumped.size());
+  std::string_view left = dumped;
+  while (!left.empty()) {
+    const auto plain = std::ranges::find_if(
+        left, [](char byte) { return static_cast<unsigned char>(byte) >= 0x7f; });
+    text.append(left.begin(), plain);
+    left.remove_prefix(static_cast<std::size_t>(plain - left.begin()));
+    // What is below U+0020 in a string is escaped already.
+    const std::string_view character = left.substr(0, Utf8Length(left));
+    left.remove_prefix(character.size());
+    if (!character.empty()) {
+      text += IsControl(character) ? EscapedCharacter(character) : std::string(character);
+    }
+  }
+  return text;
+}
 
 void PutBytes(Json* object, const std::string& name, std::string_view bytes) {
-  if (cli::IsUtf8(bytes)) {
+  if (IsUtf8(bytes)) {
     (*object)[name] = std::string(bytes);
   } else {
     (*object)[name + "_base64"] = ToBase64(bytes);

@@ -127,7 +127,7 @@ int RunRing(const cli::CommandLine& line, Client& client, Terminal& terminal) {
   const Result<survey::Survey> survey = survey::Take(client, line.Duration("timeout"));
   if (!survey.ok()) return cli::Fail(terminal.err, "ring", survey.status());
   if (line.Text("format") == "json") {
-    terminal.out << RingJson(*survey).dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    terminal.out << Dumped(RingJson(*survey));
   } else {
     PrintRing(*survey, terminal.out);
   }

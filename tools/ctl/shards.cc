@@ -7,6 +7,7 @@
 
 #include "tools/cli/errors.h"
 #include "tools/cli/numbers.h"
+#include "tools/ctl/cluster_text.h"
 #include "tools/ctl/text_table.h"
 
 namespace ringfort::ctl {
@@ -119,7 +120,7 @@ int RunShards(const cli::CommandLine& line, Client& client, Terminal& terminal) 
   if (line.Has("limit")) limit = line.Number("limit");
   const std::vector<ShardLoad> loads = LoadsOf(*survey, hot, limit);
   if (line.Text("format") == "json") {
-    terminal.out << ShardsJson(loads, hot).dump(2) << "\n";
+    terminal.out << Dumped(ShardsJson(loads, hot));
   } else {
     PrintShards(loads, terminal.out);
   }

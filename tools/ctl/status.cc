@@ -188,7 +188,7 @@ int RunStatus(const cli::CommandLine& line, Client& client, Terminal& terminal) 
   if (waits && terminal.err_is_terminal) terminal.err << "\r\x1b[K" << std::flush;
   if (!survey.ok()) return cli::Fail(terminal.err, "status", survey.status());
   if (line.Text("format") == "json") {
-    terminal.out << StatusJson(*survey).dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    terminal.out << Dumped(StatusJson(*survey));
   } else {
     PrintStatus(*survey, line.Switch("shards"), terminal.out);
   }

@@ -8,6 +8,7 @@
 
 #include "tools/cli/errors.h"
 #include "tools/cli/numbers.h"
+#include "tools/ctl/cluster_text.h"
 #include "tools/ctl/json_bytes.h"
 
 namespace ringfort::ctl {
@@ -230,8 +231,7 @@ int RunVerify(const cli::CommandLine& line, Client& client, Terminal& terminal) 
   }
   const std::string count = cli::CountText(verdicts.size()) + " shards";
   if (line.Text("format") == "json") {
-    terminal.out << VerdictsJson(verdicts).dump(2, ' ', false, Json::error_handler_t::replace)
-                 << "\n";
+    terminal.out << Dumped(VerdictsJson(verdicts));
   } else {
     for (const ShardVerdict& verdict : verdicts) {
       for (const std::string& trouble : verdict.troubles) terminal.out << trouble << "\n";

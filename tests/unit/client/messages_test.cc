@@ -59,6 +59,42 @@ TEST(ScanPageTest, TheRestBehindALongestKeyStaysWithinTheLimit) {
   EXPECT_FALSE(page->rest.has_value()) << "it is the last sort key of all";
 }
 
+// A node that repeats itself must not keep who scans page after page for ever.
+TEST(ScanPageTest, APageGoesOnFromTheOneBefore) {
+  const auto code = [](const std::string& key, const ScanRange& range) {
+    proto::Response response = PageThatEndsAt(key);
+    return ToScanPage("k", range, &response).status().code();
+  };
+  EXPECT_EQ(code("m", {.begin = "m"}), Code::kOk);
+  EXPECT_EQ(code("l", {.begin = "m"}), Code::kInternal);
+  EXPECT_EQ(code("m", {.end = "m"}), Code::kInternal);
+  EXPECT_EQ(code("m", {.end = "m", .reverse = true}), Code::kInternal);
+  proto::Response twice = PageThatEndsAt("m");
+  *twice.mutable_scan_page()->add_entries() = twice.scan_page().entries(0);
+  EXPECT_EQ(ToScanPage("k", {}, &twice).status().code(), Code::kInternal);
+}
+
+TEST(ScanPageTest, APageOfAllGoesOnFromTheOneBefore) {
+  const auto code = [](const std::string& shard_key, const std::string& sort_key) {
+    proto::Response response = PageThatEndsAt(sort_key);
+    response.mutable_scan_page()->mutable_entries(0)->mutable_key()->set_shard_key(shard_key);
+    return ToScanAllPage({0, Key("k", "m")}, 4, &response).status().code();
+  };
+  EXPECT_EQ(code("k", "n"), Code::kOk);
+  EXPECT_EQ(code("l", ""), Code::kOk);
+  EXPECT_EQ(code("k", "m"), Code::kInternal);
+  EXPECT_EQ(code("j", "z"), Code::kInternal);
+}
+
+TEST(NodeStatusTest, WhatItSaysIsShownAsOneLine) {
+  proto::NodeStatus status;
+  status.set_waiting_for("a\nb");
+  status.set_version(std::string("\xc2\x9b") + "2J");
+  const NodeStatusView view = ToNodeStatusView(status);
+  EXPECT_EQ(view.waiting_for, "a\\x0ab");
+  EXPECT_EQ(view.version, "\\xc2\\x9b2J");
+}
+
 TEST(ScanPageTest, AnEmptyPageCannotHaveMore) {
   proto::Response response;
   response.mutable_scan_page()->set_more(true);

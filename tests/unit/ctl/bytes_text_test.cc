@@ -5,7 +5,6 @@
 #include <random>
 
 #include "tools/cli/errors.h"
-#include "tools/cli/utf8.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -45,18 +44,6 @@ TEST(Hex, TakesBothCasesAndNothingElse) {
   EXPECT_EQ(FromHex("00fFAb"), std::string("\x00\xff\xab", 3));
   for (const char* text : {"0", "0g", "0x10", " 00", "a-"})
     EXPECT_EQ(FromHex(text), std::nullopt) << text;
-}
-
-TEST(Utf8, FollowsTheTableOfRfc3629Section4) {
-  for (const char* text : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-                           "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(cli::IsUtf8(text)) << testing::PrintToString(text);
-  }
-  for (const char* text :
-       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff", "a\xc2z"}) {
-    EXPECT_FALSE(cli::IsUtf8(text)) << testing::PrintToString(text);
-  }
 }
 
 TEST(Printable, ShowsOneShortLine) {

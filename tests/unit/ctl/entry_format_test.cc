@@ -63,6 +63,13 @@ TEST(JsonLines, WritesTextAsTextAndTheRestAsBase64) {
             "{\"key_base64\":\"/w==\",\"sort_key_base64\":\"/g==\",\"value_base64\":\"gA==\"}\n");
 }
 
+TEST(JsonLines, HasNothingThatATerminalObeys) {
+  const std::string value = "a\xc2\x9b\xe2\x80\xae\x7f\x1b\xe2\x80\xa6\xc3\xa9";
+  const std::string line = LineOf(kJson, {Key("k"), value});
+  EXPECT_THAT(line, HasSubstr("\"a\\u009b\\u202e\\u007f\\u001b\xe2\x80\xa6\xc3\xa9\""));
+  EXPECT_EQ(ParseLine(kJson, line)->value, value);
+}
+
 TEST(JsonLines, ReadsWhatPeopleWrite) {
   const Result<Entry> entry =
       ParseLine(kJson, " { \"value\": \"\\u00e9\\n\", \"key_base64\": \"/w==\" } \r");

@@ -51,6 +51,15 @@ TEST(StatusCodecTest, UnknownNumbersAreInternalWithUnknownEffect) {
   EXPECT_EQ(DecodeStatus(error).effect(), Effect::kUnknown);
 }
 
+TEST(StatusCodecTest, AMessageIsOneLineWithoutControls) {
+  proto::Error error;
+  error.set_code(static_cast<std::uint32_t>(Code::kUnavailable));
+  error.set_message("busy\nall is well\x1b[2J");
+  EXPECT_EQ(DecodeStatus(error).message(), "busy\\x0aall is well\\x1b[2J");
+  error.set_message(std::string(10'000'000, 'x'));
+  EXPECT_LT(DecodeStatus(error).message().size(), 3000U);
+}
+
 ring::ClusterMap SomeMap() {
   ring::ClusterMap map;
   map.version = MapVersion(7);
