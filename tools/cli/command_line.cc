@@ -47,11 +47,17 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return table[a.size()][b.size()];
 }
 
+std::string_view WithoutBlanks(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t"), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
 std::vector<std::string> SplitList(std::string_view text) {
   std::vector<std::string> parts;
   while (true) {
     const std::size_t comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
+    parts.emplace_back(WithoutBlanks(text.substr(0, comma)));
     if (comma == std::string_view::npos) return parts;
     text.remove_prefix(comma + 1);
   }
@@ -113,6 +119,9 @@ class Parser {
   [[nodiscard]] const Flag* FindAnywhere(std::string_view name, const Command* command) const;
   /// Finds the command in the first words and takes them away.
   const Command* TakeCommand();
+  void AskForHelp();
+  /// Wrong when help or the version is asked for behind words of a command.
+  [[nodiscard]] Status CheckQuestion() const;
   [[nodiscard]] Status UnknownCommand() const;
   [[nodiscard]] Status UnknownFlag(std::string_view name, const Command* command) const;
   Result<CommandLine> Check(const Command& command);
@@ -128,7 +137,28 @@ class Parser {
   std::vector<std::string> words_;
   bool help_ = false;
   bool version_ = false;
+  /// How many words stand before the last question for help or for the version.
+  std::size_t words_before_asking_ = 0;
 };
+
+void Parser::AskForHelp() {
+  help_ = true;
+  words_before_asking_ = std::max(words_before_asking_, words_.size());
+}
+
+// `put KEY -h` may be a script's put of the value "-h": it is not to end well, with nothing stored.
+Status Parser::CheckQuestion() const {
+  for (const Command& command : program_.commands) {
+    const auto length =
+        static_cast<std::size_t>(1 + std::count(command.name.begin(), command.name.end(), ' '));
+    if (!WordsName(command) || words_before_asking_ <= length) continue;
+    return Wrong(command.name +
+                 ": -h, --help or --version behind its words (write -- before words that begin "
+                 "with dashes; " +
+                 program_.name + " " + command.name + " --help shows the help)");
+  }
+  return Status::Ok();
+}
 
 const Flag* Parser::FindAnywhere(std::string_view name, const Command* command) const {
   if (command != nullptr) {
@@ -164,12 +194,13 @@ Status Parser::SplitFor(const Command* command) {
   given_.clear();
   words_.clear();
   help_ = version_ = false;
+  words_before_asking_ = 0;
   bool only_words = false;
   for (std::size_t i = 0; i < args_.size(); ++i) {
     const std::string& arg = args_[i];
     if (only_words || !arg.starts_with("--")) {
       if (!only_words && arg == "-h") {
-        help_ = true;
+        AskForHelp();
       } else {
         words_.push_back(arg);
       }
@@ -182,8 +213,13 @@ Status Parser::SplitFor(const Command* command) {
     const std::size_t equals = arg.find('=');
     Given given{arg.substr(2, equals == std::string::npos ? equals : equals - 2), std::nullopt};
     if (equals != std::string::npos) given.value = arg.substr(equals + 1);
-    if (given.name == "help" || given.name == "version") {
-      (given.name == "help" ? help_ : version_) = true;
+    if (given.name == "help") {
+      AskForHelp();
+      continue;
+    }
+    if (given.name == "version") {
+      version_ = true;
+      words_before_asking_ = std::max(words_before_asking_, words_.size());
       continue;
     }
     const Flag* flag = FindAnywhere(given.name, command);
@@ -284,6 +320,7 @@ Result<CommandLine> Parser::Check(const Command& command) {
 
 Result<Parsed> Parser::Run(std::string_view version) {
   if (Status status = Split(); !status.ok()) return status;
+  if (Status status = CheckQuestion(); !status.ok()) return status;
   if (version_) return Parsed{program_.name + " " + std::string(version) + "\n", {}};
   if (!words_.empty() && words_[0] == "help") {
     help_ = true;

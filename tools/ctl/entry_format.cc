@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "tools/ctl/json_bytes.h"
@@ -36,6 +38,7 @@ std::optional<std::string> Unescaped(std::string_view column) {
     switch (column.front()) {
       case 't': bytes += '\t'; break;
       case 'n': bytes += '\n'; break;
+      case 'r': bytes += '\r'; break;
       case '\\': bytes += '\\'; break;
       default: return std::nullopt;
     }
@@ -43,30 +46,45 @@ std::optional<std::string> Unescaped(std::string_view column) {
   }
 }
 
-Result<Entry> ParseTsv(bool has_sort_key, std::string_view line) {
+Result<Entry> ParseTsv(EntryFormat format, std::string_view line) {
   const std::vector<std::string_view> columns = SplitTabs(line);
-  const std::size_t wanted = has_sort_key ? 3 : 2;
+  const bool any = format == EntryFormat::kTsv;
+  const std::size_t wanted = any ? std::clamp<std::size_t>(columns.size(), 2, 3)
+                             : format == EntryFormat::kTsvKeySortKeyValue ? 3
+                                                                          : 2;
   if (columns.size() != wanted) {
     return Wrong("has " + std::to_string(columns.size()) + " columns, not " +
-                 std::to_string(wanted) +
+                 (any ? "2 or 3" : std::to_string(wanted)) +
                  " (columns are apart by tabs, a tab inside one is written \\t; see --columns)");
   }
   std::array<std::string, 3> bytes;
   for (std::size_t i = 0; i < wanted; ++i) {
     std::optional<std::string> column = Unescaped(columns[i]);
     if (!column) {
-      return Wrong("column " + std::to_string(i + 1) +
-                   " has a backslash that is not \\t, \\n or \\\\ (write a backslash as \\\\)");
+      return Wrong(
+          "column " + std::to_string(i + 1) +
+          " has a backslash that is not \\t, \\n, \\r or \\\\ (write a backslash as \\\\)");
     }
     bytes[i] = *std::move(column);
   }
-  if (!has_sort_key) return Entry{Key(std::move(bytes[0])), std::move(bytes[1])};
+  if (wanted == 2) return Entry{Key(std::move(bytes[0])), std::move(bytes[1])};
   return Entry{Key(std::move(bytes[0]), std::move(bytes[1])), std::move(bytes[2])};
 }
 
+/// kInvalidArgument, too, where one object has a field twice: which of the two is meant?
 Result<Json> ParseJson(std::string_view line) {
+  std::set<std::string> names;
+  bool twice = false;
+  const auto see = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::key && depth == 1) {
+      twice = !names.insert(parsed.get<std::string>()).second || twice;
+    }
+    return true;
+  };
   try {
-    return Json::parse(line);
+    Json json = Json::parse(line, see);
+    if (twice) return Wrong("has a field twice (keep one of them)");
+    return json;
   } catch (const Json::out_of_range&) {
     return Wrong("has a number that is out of range (key, sort_key and value are strings)");
   } catch (const Json::parse_error& error) {
@@ -104,18 +122,23 @@ Result<Entry> ParseJsonLine(std::string_view line) {
 
 void AppendEscaped(std::string_view bytes, std::string* out) {
   while (true) {
-    const std::size_t special = bytes.find_first_of("\t\n\\");
+    const std::size_t special = bytes.find_first_of("\t\n\r\\");
     *out += bytes.substr(0, special);
     if (special == std::string_view::npos) return;
     *out += '\\';
-    *out += bytes[special] == '\t' ? 't' : bytes[special] == '\n' ? 'n' : '\\';
+    switch (bytes[special]) {
+      case '\t': *out += 't'; break;
+      case '\n': *out += 'n'; break;
+      case '\r': *out += 'r'; break;
+      default: *out += '\\';
+    }
     bytes.remove_prefix(special + 1);
   }
 }
 
 Result<Entry> ParseLine(EntryFormat format, std::string_view line) {
   if (format == EntryFormat::kJsonLines) return ParseJsonLine(line);
-  return ParseTsv(format == EntryFormat::kTsvKeySortKeyValue, line);
+  return ParseTsv(format, line);
 }
 
 Status AppendLine(EntryFormat format, const Entry& entry, std::string* out) {
@@ -131,10 +154,10 @@ Status AppendLine(EntryFormat format, const Entry& entry, std::string* out) {
   if (format == EntryFormat::kTsvKeyValue && !entry.key.sort_key.empty()) {
     return Wrong(
         "there are entries with a sort key, for which --columns=key,value has no place"
-        " (take --columns=key,sort_key,value or --format=jsonl)");
+        " (leave out --columns, or take --format=jsonl)");
   }
   AppendEscaped(entry.key.shard_key, out);
-  if (format == EntryFormat::kTsvKeySortKeyValue) {
+  if (format == EntryFormat::kTsvKeySortKeyValue || !entry.key.sort_key.empty()) {
     *out += '\t';
     AppendEscaped(entry.key.sort_key, out);
   }

@@ -1,13 +1,13 @@
 // How entries are written for import and export, one a line.
 //
 //   tsv    columns apart by tabs: key,value or key,sort_key,value. Inside a column, a tab is
-//   written \t, a
-//          line feed \n, a backslash \\; every other byte stands for itself.
+//          written \t, a line feed \n, a carriage return \r, a backslash \\; every other byte
+//          stands for itself.
 //   jsonl  {"key": "user:7", "sort_key": "name", "value": "Ada"}; no sort_key stands for an empty
 //   one.
 //          What is not UTF-8 stands as base64 under key_base64, sort_key_base64, value_base64.
 //
-// Lines end with a line feed. A carriage return is part of the last column of a tsv line.
+// Lines end with a line feed, or with a carriage return and a line feed.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,12 @@ struct Entry {
   std::string value;
 };
 
-enum class EntryFormat : std::uint8_t { kTsvKeyValue, kTsvKeySortKeyValue, kJsonLines };
+enum class EntryFormat : std::uint8_t {
+  kTsv,  ///< Two columns, or three where there is a sort key.
+  kTsvKeyValue,
+  kTsvKeySortKeyValue,
+  kJsonLines,
+};
 
 /// Longer lines cannot be an entry: of its bytes, JSON may write each as six.
 inline constexpr std::size_t kLineBytesMax = std::size_t{64} << 20;

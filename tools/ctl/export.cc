@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "tools/cli/errors.h"
+#include "tools/cli/interrupt.h"
+#include "tools/cli/numbers.h"
 #include "tools/ctl/cluster_text.h"
 #include "tools/ctl/entry_format.h"
 #include "tools/ctl/import.h"
@@ -43,8 +45,13 @@ struct Sink {
   OutputFile* output;
   Progress* progress;
   ProgressState* state;
+  const cli::Interrupt* interrupt;
 
   Status Write(ScanAllPage* page) const {
+    if (!interrupt->Wait(std::chrono::nanoseconds(0))) {
+      return {Code::kCancelled, "it was interrupted after " + cli::CountText(state->entries) +
+                                    " entries (a file keeps what it had before; begin again)"};
+    }
     std::string lines;
     for (ScanEntry& entry : page->entries) {
       Status status =
@@ -164,7 +171,8 @@ int RunExport(const cli::CommandLine& line, Client& client, Terminal& terminal) 
   if (!output.ok()) return cli::Fail(terminal.err, "export", output.status());
   Progress progress(terminal);
   ProgressState state;
-  const Sink sink{FormatOf(line), &*output, &progress, &state};
+  const cli::Interrupt interrupt;
+  const Sink sink{FormatOf(line), &*output, &progress, &state, &interrupt};
   const bool any_replica = line.Text("consistency") == "any-replica";
   Sources sources;
   const Status status = any_replica ? WriteCopies(client, line.Duration("timeout"), sink, &sources)

@@ -135,8 +135,9 @@ void Importer::WaitForAll() {
 
 EntryFormat FormatOf(const cli::CommandLine& line) {
   if (line.Text("format") == "jsonl") return EntryFormat::kJsonLines;
-  return line.Text("columns") == "key,value" ? EntryFormat::kTsvKeyValue
-                                             : EntryFormat::kTsvKeySortKeyValue;
+  const std::string& columns = line.Text("columns");
+  if (columns == "key,value") return EntryFormat::kTsvKeyValue;
+  return columns == "auto" ? EntryFormat::kTsv : EntryFormat::kTsvKeySortKeyValue;
 }
 
 int RunImport(const cli::CommandLine& line, Client& client, Terminal& terminal) {

@@ -8,9 +8,12 @@
 #include <cstring>
 #include <utility>
 
+#include "tools/cli/fd_output.h"
+
 namespace ringfort::ctl {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
 
 Status ReadError(const std::string& path, int error) {
@@ -32,7 +35,7 @@ Result<std::size_t> ReadSome(int file, const std::string& path, std::string* buf
   ssize_t got = 0;
   do {
     got = ::read(file, buffer->data() + old, kReadBytes);
-  } while (got < 0 && errno == EINTR);
+  } while (got < 0 && cli::MayTryAgain(file, cli::Direction::kRead));
   const int error = errno;
   buffer->resize(old + static_cast<std::size_t>(got < 0 ? 0 : got));
   if (got < 0) return ReadError(path, error);
@@ -59,6 +62,7 @@ LineReader::LineReader(LineReader&& other) noexcept
       total_bytes_(other.total_bytes_),
       consumed_bytes_(other.consumed_bytes_),
       line_number_(other.line_number_),
+      returns_(other.returns_),
       buffer_(std::move(other.buffer_)),
       begin_(other.begin_) {}
 
@@ -86,7 +90,7 @@ Result<std::optional<LineReader::Line>> LineReader::Next() {
       const std::string_view text = std::string_view(buffer_).substr(begin_, length);
       consumed_bytes_ += length + 1;
       begin_ = feed + 1;
-      return std::optional(Line{++line_number_, too_long ? std::string_view() : text, too_long});
+      return std::optional(LineOf(text, too_long));
     }
     if (too_long) {
       // Nothing of it is needed any more.
@@ -100,9 +104,20 @@ Result<std::optional<LineReader::Line>> LineReader::Next() {
     if (buffer_.empty() && !too_long) return std::optional<Line>();
     consumed_bytes_ += buffer_.size();
     begin_ = buffer_.size();
-    return std::optional(
-        Line{++line_number_, too_long ? std::string_view() : std::string_view(buffer_), too_long});
+    return std::optional(LineOf(buffer_, too_long));
   }
+}
+
+LineReader::Line LineReader::LineOf(std::string_view text, bool too_long) {
+  ++line_number_;
+  if (too_long) return {line_number_, {}, true};
+  // As editors of other systems leave it.
+  if (line_number_ == 1) {
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    returns_ = text.ends_with('\r');
+  }
+  if (returns_ && text.ends_with('\r')) text.remove_suffix(1);
+  return {line_number_, text, false};
 }
 
 Result<std::string> ReadWhole(const std::string& path, std::size_t bytes_max) {

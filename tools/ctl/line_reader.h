@@ -15,7 +15,8 @@ class LineReader {
   struct Line {
     /// From 1.
     std::uint64_t number = 0;
-    /// Without its line feed; good until the next call.
+    /// Without its line feed, without the byte order mark that the first may begin with, and, where
+    /// the first ends with a carriage return, without that; good until the next call.
     std::string_view text;
     /// It was longer than allowed and has been skipped; `text` is empty.
     bool too_long = false;
@@ -40,6 +41,7 @@ class LineReader {
   LineReader(int file, std::string path, std::size_t line_bytes_max)
       : file_(file), path_(std::move(path)), line_bytes_max_(line_bytes_max) {}
 
+  Line LineOf(std::string_view text, bool too_long);
   /// Reads more behind what is there; false at the end of the file.
   Result<bool> Fill();
 
@@ -49,6 +51,8 @@ class LineReader {
   std::optional<std::uint64_t> total_bytes_;
   std::uint64_t consumed_bytes_ = 0;
   std::uint64_t line_number_ = 0;
+  /// Lines end with a carriage return and a line feed, as the first did.
+  bool returns_ = false;
   std::string buffer_;
   /// Where the next line begins in the buffer.
   std::size_t begin_ = 0;

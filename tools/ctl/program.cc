@@ -45,14 +45,16 @@ const Flag kEntryFormat = {.name = "format",
                            .choices = {"tsv", "jsonl"}};
 const Flag kColumns = {.name = "columns",
                        .kind = FlagKind::kChoice,
-                       .default_value = "key,value",
-                       .help = "of tsv",
-                       .choices = {"key,value", "key,sort_key,value"}};
+                       .default_value = "auto",
+                       .help =
+                           "of tsv; auto: key and value, with the sort key between where "
+                           "there is one",
+                       .choices = {"auto", "key,value", "key,sort_key,value"}};
 
 constexpr const char* kFormats =
     "tsv: one entry a line, its columns apart by tabs. Inside a column a tab is written \\t, a "
     "line feed"
-    " \\n and a backslash \\\\; every other byte stands for itself.\n"
+    " \\n, a carriage return \\r and a backslash \\\\; every other byte stands for itself.\n"
     "jsonl: one object a line, {\"key\": ..., \"sort_key\": ..., \"value\": ...}; what is not "
     "UTF-8 text"
     " stands as base64 under key_base64, sort_key_base64, value_base64.";

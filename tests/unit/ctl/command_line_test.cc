@@ -157,6 +157,21 @@ TEST(CommandLine, RefusesWordsThatMakeNoSense) {
   EXPECT_THAT(ErrorOf({"put", "k", "--seeds=a:1,,b:2"}), HasSubstr("a list without gaps"));
 }
 
+// A script's put of such a value would end well, with nothing stored.
+TEST(CommandLine, HelpBehindWordsIsAMistake) {
+  for (const char* word : {"-h", "--help", "--version"}) {
+    EXPECT_THAT(ErrorOf({"put", "k", word}), HasSubstr("write -- before words")) << word;
+    const Result<Parsed> parsed = ParseWords({"put", "k", "--", word});
+    ASSERT_TRUE(parsed.ok()) << word;
+    EXPECT_THAT(parsed->line.words(), ElementsAre("k", word));
+  }
+}
+
+TEST(CommandLine, BlanksAroundTheItemsOfAListAreNone) {
+  EXPECT_THAT(ParseWords({"put", "k", "--seeds= a:1 , b:2"})->line.List("seeds"),
+              ElementsAre("a:1", "b:2"));
+}
+
 TEST(CommandLine, ErrorsDoNotRepeatValues) {
   EXPECT_THAT(ErrorOf({"put", "k", "--in_flight=secret"}), Not(HasSubstr("secret")));
 }

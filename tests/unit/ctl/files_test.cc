@@ -1,11 +1,17 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
+#include <ostream>
 #include <sstream>
+#include <thread>
+#include <vector>
 
+#include "tools/cli/fd_output.h"
 #include "tools/ctl/line_reader.h"
 #include "tools/ctl/output_file.h"
 
@@ -48,6 +54,15 @@ TEST(LineReader, SplitsAtLineFeedsOnly) {
   EXPECT_THAT(LinesOf("a\nb\r\n\nlast", 10), ElementsAre("1:a", "2:b\r", "3:", "4:last"));
   EXPECT_THAT(LinesOf("", 10), ElementsAre());
   EXPECT_THAT(LinesOf("\n", 10), ElementsAre("1:"));
+}
+
+// As editors of other systems leave a file. A return that only a later line has is its own.
+TEST(LineReader, PassesOverAByteOrderMarkAndReturnsBeforeLineFeeds) {
+  EXPECT_THAT(LinesOf("\xef\xbb\xbf"
+                      "a\r\n\r\nb\r\nc",
+                      100),
+              ElementsAre("1:a", "2:", "3:b", "4:c"));
+  EXPECT_THAT(LinesOf("a\nb\r\n\xef\xbb\xbf", 100), ElementsAre("1:a", "2:b\r", "3:\xef\xbb\xbf"));
 }
 
 TEST(LineReader, SkipsLinesThatAreTooLong) {
@@ -108,6 +123,84 @@ TEST(OutputFile, LeavesNothingBehindWhenItIsNotFinished) {
   }
   EXPECT_FALSE(Exists(path));
   EXPECT_FALSE(Exists(path + ".partial"));
+}
+
+mode_t ModeOf(const std::string& path) {
+  struct stat facts {};
+  EXPECT_EQ(::lstat(path.c_str(), &facts), 0) << path;
+  return facts.st_mode;
+}
+
+void WriteTo(const std::string& path, std::string_view bytes) {
+  Result<OutputFile> output = OutputFile::Open(path);
+  ASSERT_TRUE(output.ok()) << output.status().ToString();
+  EXPECT_TRUE(output->Write(bytes).ok());
+  EXPECT_TRUE(output->Finish().ok());
+}
+
+// Of a secret that is exported again.
+TEST(OutputFile, KeepsTheModeOfWhatWasThereAndWhatIsNotItsOwn) {
+  const std::string path = TempPath("private");
+  std::ofstream(path) << "old";
+  std::ofstream(path + ".partial") << "mine";
+  ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
+  WriteTo(path, "new");
+  EXPECT_EQ(ModeOf(path) & 07777, 0600U);
+  EXPECT_TRUE(Exists(path + ".partial"));
+  ::unlink(path.c_str());
+  ::unlink((path + ".partial").c_str());
+}
+
+TEST(OutputFile, WritesToWhereALinkLeads) {
+  const std::string path = TempPath("link");
+  const std::string real = TempPath("real");
+  ASSERT_EQ(::symlink(real.c_str(), path.c_str()), 0);
+  for (const char* bytes : {"first", "second"}) {  // The link leads nowhere at first.
+    WriteTo(path, bytes);
+    EXPECT_TRUE(S_ISLNK(ModeOf(path)));
+    std::ostringstream found;
+    found << std::ifstream(real).rdbuf();
+    EXPECT_EQ(found.str(), bytes);
+  }
+  ::unlink(path.c_str());
+  ::unlink(real.c_str());
+}
+
+TEST(OutputFile, LeavesAPipeAPipe) {
+  const std::string path = TempPath("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THAT(OutputFile::Open(path).status().message(), HasSubstr("nobody reads"));
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  WriteTo(path, "hello");
+  EXPECT_TRUE(S_ISFIFO(ModeOf(path)));
+  std::array<char, 16> bytes{};
+  EXPECT_EQ(::read(reader, bytes.data(), bytes.size()), 5);
+  ::close(reader);
+  ::unlink(path.c_str());
+}
+
+// As a shell or an event loop leaves it to its children.
+TEST(FdOutput, WaitsForAPipeThatDoesNotBlock) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+  const std::string bytes(1'000'000, 'x');
+  std::thread reader([end = ends[0], total = bytes.size()] {
+    std::vector<char> buffer(65536);
+    for (std::size_t got = 0; got < total;) {
+      const ssize_t some = ::read(end, buffer.data(), buffer.size());
+      if (some > 0) got += static_cast<std::size_t>(some);
+      if (some < 0 && !cli::MayTryAgain(end, cli::Direction::kRead)) return;
+    }
+  });
+  {
+    cli::FdOutput to_pipe(ends[1]);
+    std::ostream out(&to_pipe);
+    out << bytes << std::flush;
+    EXPECT_TRUE(out.good());
+  }
+  reader.join();
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(OutputFile, SaysWhereItCannotBeMade) {
