@@ -94,8 +94,13 @@ Status CheckJoin(const State& state, const proto::JoinCluster& request) {
   for (const NodeInfo& node : state.map.nodes) {
     if (node.state == NodeState::kGone || node.id == NodeId(request.node())) continue;
     if (node.address == request.address()) {
-      return Wrong(request.address() + " is the address of " + Name(node.id),
-                   "give each node its own");
+      const std::string other = std::to_string(node.id.value());
+      return Wrong(
+          request.address() + " is the address of " + Name(node.id),
+          "give each node its own. If that node is gone for good: join as --node=" + other +
+              " with an empty directory, which takes its place, or first ringfortctl node "
+              "remove " +
+              other);
     }
   }
   return Status::Ok();
@@ -108,16 +113,28 @@ Change Finish(const State& before, State next, std::string event) {
 }
 
 // What is left to hold replicas once the node is empty.
-std::size_t TakersWithout(const State& state, NodeId node) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      state.map.nodes,
-      [node](const NodeInfo& one) { return one.id != node && TakesReplicas(one); }));
+std::size_t TakersWithout(const State& state, NodeId node, const std::set<NodeId>& silent) {
+  return static_cast<std::size_t>(std::ranges::count_if(state.map.nodes, [&](const NodeInfo& one) {
+    return one.id != node && TakesReplicas(one) && !silent.contains(one.id);
+  }));
 }
 
-Status CheckLeave(const State& state, NodeId node, bool accepted) {
-  const std::size_t takers = TakersWithout(state, node);
+/// ", since nodes 2 and 4 do not answer"; empty when all do that could take its replicas.
+std::string SilentText(const State& state, NodeId node, const std::set<NodeId>& silent) {
+  std::string names;
+  for (const NodeInfo& one : state.map.nodes) {
+    if (one.id == node || !TakesReplicas(one) || !silent.contains(one.id)) continue;
+    names += (names.empty() ? ", since " : " and ") + Name(one.id);
+  }
+  return names.empty() ? "" : names + " cannot be heard";
+}
+
+Status CheckLeave(const State& state, NodeId node, bool accepted, const std::set<NodeId>& silent) {
+  const std::size_t takers = TakersWithout(state, node, silent);
+  const std::string since = SilentText(state, node, silent);
   if (takers == 0) {
-    return Refused(Name(node) + " is the last node that can hold replicas", "add another first");
+    return Refused(Name(node) + " is the last node that can hold replicas" + since,
+                   since.empty() ? "add another first" : "start them, or add another first");
   }
   std::size_t widest = 0;
   for (std::uint32_t shard = 0; shard < state.map.shards(); ++shard) {
@@ -128,12 +145,13 @@ Status CheckLeave(const State& state, NodeId node, bool accepted) {
   }
   return Refused("without " + Name(node) + " only " + std::to_string(takers) +
                      " nodes can hold replicas: shards would have fewer copies than the " +
-                     std::to_string(state.map.replicas) + " that the cluster wants",
-                 "add a node first, or say --accept-fewer-copies");
+                     std::to_string(state.map.replicas) + " that the cluster wants" + since,
+                 std::string(since.empty() ? "" : "start what is down, or ") +
+                     "add a node first, or say --accept-fewer-copies");
 }
 
-Result<Change> Leave(const State& state, const proto::ChangeNode& request,
-                     const Headways& headways) {
+Result<Change> Leave(const State& state, const proto::ChangeNode& request, const Headways& headways,
+                     const std::set<NodeId>& silent) {
   State next = state;
   NodeInfo* node = Find(&next, NodeId(request.node()));
   const bool removes = request.kind() != proto::ChangeNode::DRAIN;
@@ -144,12 +162,14 @@ Result<Change> Leave(const State& state, const proto::ChangeNode& request,
       return Refused(Name(other) + " cannot take the place of " + Name(node->id),
                      "give another node of the cluster that is active");
     }
+    if (silent.contains(other)) {
+      return Refused(Name(other) + " cannot be heard", "start it, or give another");
+    }
     Substitute(&next, node->id, other, headways);
   }
   if (node->state == NodeState::kActive) {
-    if (Status status = CheckLeave(state, node->id, request.accept_fewer_copies()); !status.ok()) {
-      return status;
-    }
+    const bool accepted = request.accept_fewer_copies();
+    if (Status status = CheckLeave(state, node->id, accepted, silent); !status.ok()) return status;
   }
   node->state = NodeState::kDraining;
   node->removing = node->removing || removes;
@@ -206,7 +226,7 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
 }
 
 Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
-                          const Headways& headways) {
+                          const Headways& headways, const std::set<NodeId>& silent) {
   const NodeInfo* node = state.map.FindNode(NodeId(request.node()));
   if (node == nullptr) {
     return Refused("the cluster has no " + Name(NodeId(request.node())),
@@ -221,7 +241,7 @@ Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
   switch (request.kind()) {
     case proto::ChangeNode::DRAIN:
     case proto::ChangeNode::REMOVE:
-    case proto::ChangeNode::REPLACE: return Leave(state, request, headways);
+    case proto::ChangeNode::REPLACE: return Leave(state, request, headways, silent);
     case proto::ChangeNode::UNDRAIN:
       if (node->state != NodeState::kDraining) return Finish(state, std::move(next), "");
       changed->state = NodeState::kActive;

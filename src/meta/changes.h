@@ -2,6 +2,7 @@
 // Pure: the state before and the request give the state after.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "meta/headway.h"
@@ -27,8 +28,9 @@ Result<Change> Join(const State& state, const proto::JoinCluster& request, bool 
 /// in a state for: a node that is not there or is gone, a replacement that takes no replicas, the
 /// last node, and fewer copies than the cluster wants where that was not accepted. Asked again,
 /// also of a node that is gone since, or that was never drained: nothing changes.
+/// Who is `silent` takes nothing now: copies that would go there do not count.
 Result<Change> ChangeNode(const State& state, const proto::ChangeNode& request,
-                          const Headways& headways);
+                          const Headways& headways, const std::set<NodeId>& silent = {});
 
 Result<Change> Rebalance(const State& state, proto::Rebalance::Kind kind, const Headways& headways);
 

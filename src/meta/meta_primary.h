@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,8 @@ class MetaPrimary {
   void OnNotWritten(const Status& status);
   void Submit(proto::Request request, OnResponse then);
   proto::MetaReply Joined() const;
+  /// Who was not heard for so long that it does not merely restart.
+  [[nodiscard]] std::set<NodeId> Silent() const;
 
   const MetaOptions options_;
   const Doors doors_;

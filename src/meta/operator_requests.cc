@@ -82,7 +82,7 @@ void MetaPrimary::Run(Task task) {
       break;
     }
     case proto::MetaRequest::kChangeNode:
-      change = ChangeNode(*state_, request.change_node(), headways);
+      change = ChangeNode(*state_, request.change_node(), headways, Silent());
       dry_run = request.change_node().dry_run();
       break;
     case proto::MetaRequest::kRebalance:
@@ -119,6 +119,15 @@ void MetaPrimary::RunFinalize(const std::string& who, bool dry_run, const Answer
          if (!status.ok()) return answer(status);
          answer(reply);
        });
+}
+
+std::set<NodeId> MetaPrimary::Silent() const {
+  std::set<NodeId> silent;
+  for (const ring::NodeInfo& node : state_->map.nodes) {
+    const Duration since = reports_.SilentFor(node.id, since_, doors_.control->Now());
+    if (since > kDeadForSure) silent.insert(node.id);
+  }
+  return silent;
 }
 
 proto::MetaReply MetaPrimary::Joined() const {

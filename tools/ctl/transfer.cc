@@ -36,9 +36,10 @@ Status WaitForPrimary(Client& client, std::uint32_t shard, std::uint32_t node, m
     }
     if (Clock::now() + kPollInterval >= deadline) {
       return {Code::kDeadlineExceeded,
-              "after " + std::to_string(limit.count()) + " ms " + now + " (ringfortctl shard " +
-                  ShardName(shard, state->shard_count) + " shows whether node " +
-                  std::to_string(node) + " has caught up; order it again when it has)"};
+              "after " + std::to_string(limit.count()) + " ms " + now +
+                  "; the order stands, and is carried out once node " + std::to_string(node) +
+                  " has caught up (ringfortctl shard " + ShardName(shard, state->shard_count) +
+                  " shows whether it has)"};
     }
     std::this_thread::sleep_for(kPollInterval);
   }

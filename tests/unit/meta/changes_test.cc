@@ -85,7 +85,7 @@ TEST(ChangesTest, WhoMayNotJoinIsToldWhy) {
   EXPECT_NE(Refusal(Join(state, join, false)).find("another data directory"), std::string::npos);
   join = Fourth();
   join.set_node(5);
-  EXPECT_NE(Refusal(Join(state, join, false)).find("the address of node 4"), std::string::npos);
+  EXPECT_NE(Refusal(Join(state, join, false)).find("join as --node=4"), std::string::npos);
   join.set_address("nowhere");
   EXPECT_NE(Refusal(Join(state, join, false)).find("HOST:PORT"), std::string::npos);
   for (const std::string host :
@@ -147,6 +147,28 @@ TEST(ChangesTest, CopiesAreNotTakenAwayUnasked) {
       EXPECT_EQ(accepted->next.map.TargetOf(ShardId(shard)).size(), 2U);
     }
   }
+}
+
+// Copies that would go to a node that is down would be missing.
+TEST(ChangesTest, WhoIsSilentIsNoTaker) {
+  const State four = [] {
+    State state = Join(Three(), Fourth(), false)->next;
+    state.map.nodes[3].state = ring::NodeState::kActive;
+    return state;
+  }();
+  const proto::ChangeNode remove = For(1, proto::ChangeNode::REMOVE);
+  EXPECT_TRUE(ChangeNode(four, remove, Untouched).ok());
+  const std::string refusal =
+      Refusal(ChangeNode(four, remove, Untouched, {NodeId(4)}), Code::kConditionFailed);
+  EXPECT_NE(refusal.find("since node 4 cannot be heard"), std::string::npos) << refusal;
+  EXPECT_TRUE(ChangeNode(four, remove, Untouched, {NodeId(1)}).ok())
+      << "it gives, it does not take";
+  proto::ChangeNode replace = For(1, proto::ChangeNode::REPLACE);
+  replace.set_replacement(4);
+  EXPECT_TRUE(ChangeNode(four, replace, Untouched).ok());
+  EXPECT_NE(Refusal(ChangeNode(four, replace, Untouched, {NodeId(4)}), Code::kConditionFailed)
+                .find("start it"),
+            std::string::npos);
 }
 
 TEST(ChangesTest, TheLastNodeStays) {
