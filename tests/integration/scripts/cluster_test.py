@@ -64,6 +64,8 @@ class ClusterTest(unittest.TestCase):
         self.Expect(1, "kill", "1", says="node 1 is stopped")
         self.assertEqual(self.States()["1"], "stopped")
         self.Expect(0, "up", says="node 1 started")
+        said = json.loads(self.Expect(0, "status", "--format=json"))
+        self.assertEqual([node["state"] for node in said["nodes"]], ["up"] * 3, "up returned before node 1 was back")
 
         self.Expect(0, "pause", "2", says="node 2 paused")
         self.Expect(1, "pause", "2", says="node 2 is paused")
@@ -83,6 +85,11 @@ class ClusterTest(unittest.TestCase):
         self.Expect(0, "up", says="all 8 shards have a primary")
         self.Expect(0, "down", "--wipe", says="deleted")
         self.assertFalse(self.home.exists())
+
+    @unittest.skipUnless(pathlib.Path("/proc/net/if_inet6").exists(), "this machine has no IPv6")
+    def testNodesOnIpv6(self):
+        self.config.write_text(self.config.read_text().replace("127.0.0.1", "[::1]"))
+        self.Expect(0, "up", f"--config={self.config}", says="all 8 shards have a primary")
 
     def testAPortInUseStopsUpAndLeavesNothing(self):
         with socket.socket() as taken:
