@@ -89,18 +89,19 @@ void Faults::DamageKnown() {
 }
 
 // Whether the shard has a voter on another node whose data are whole, and whose log the others'
-// reach: then nothing is lost, whoever has the newest entries.
+// reach: then nothing is lost, whoever has the newest entries. A voter by all logs: one that was
+// removed may not know it yet.
 bool Faults::HasWholeWithout(const SimulatedNode& without, ShardId shard) const {
   return std::ranges::any_of(*nodes_, [&](const auto& node) {
     if (node.get() == &without || node->IsDamaged(shard)) return false;
     const MemoryLogStore& log = node->log();
     const auto state = log.SyncedHardState(shard);
     if (!state || log.WrittenGeneration(shard) == storage::Generation()) return false;
-    const auto members = log.WrittenMembers(shard, LogIndex(UINT64_MAX));
-    if (!raft::IsVoter(members.back(), state->self)) return false;
     return std::ranges::all_of(*nodes_, [&](const auto& other) {
-      const raft::LogBase* base = other->log().WrittenBase(shard);
-      return base == nullptr || log.HasSynced(shard, base->index);
+      if (other->log().WrittenGeneration(shard) == storage::Generation()) return true;
+      const auto members = other->log().WrittenMembers(shard, LogIndex(UINT64_MAX));
+      return raft::IsVoter(members.back(), state->self) &&
+             log.HasSynced(shard, other->log().WrittenBase(shard)->index);
     });
   });
 }
