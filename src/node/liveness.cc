@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/claims.h"
+
 namespace ringfort::node {
 namespace {
 
@@ -239,8 +241,7 @@ void Liveness::OnHeartbeat(const env::PeerIdentity& from, const proto::Heartbeat
   constexpr auto kWorst = static_cast<std::uint32_t>(storage::DiskRoom::kExhausted);
   peer->room = static_cast<storage::DiskRoom>(std::min(heartbeat.disk_room(), kWorst));
   const MonotonicTime now = doors_.control->Now();
-  const Duration promise =
-      std::max(options_.lease, Duration(std::chrono::milliseconds(heartbeat.promise_ms())));
+  const Duration promise = std::max(options_.lease, CrediblePromise(heartbeat.promise_ms()));
   // First the promise, then the marks (protocols 2): a vote does it the other way round.
   const std::int64_t until = (now + promise).time_since_epoch().count();
   if (until > peer->promised_until_ns.load()) peer->promised_until_ns.store(until);

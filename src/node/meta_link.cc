@@ -2,6 +2,7 @@
 // that it carries out, and the part of the meta group's primary where its replica leads.
 #include <utility>
 
+#include "node/claims.h"
 #include "node/node.h"
 #include "ringfort/version.h"
 #include "wire/map_codec.h"
@@ -83,6 +84,10 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kShardOrder: OnOrder(message.shard_order()); return true;
     case proto::PeerMessage::kMapQuestion: {
       const MapVersion theirs(message.map_question().newer_than());
+      if (!IsCredible(map_.Get()->version, theirs)) {
+        Rubbish(from, "a map version that cannot be true");
+        return true;
+      }
       if (theirs > map_.Get()->version) AskForMap(from.node);
       if (theirs < map_.Get()->version) SendMap(from.node);
       return true;
@@ -96,6 +101,10 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
       auto map = wire::DecodeMap(encoded);
       if (!map.ok() || map->cluster_id != cluster_id() || map->shards() != shards_) {
         Rubbish(from, map.ok() ? "another cluster's map" : map.status().message());
+        return true;
+      }
+      if (!IsCredible(map_.Get()->version, map->version)) {
+        Rubbish(from, "a cluster map of a version that cannot be true");
         return true;
       }
       TakeMap(*std::move(map));
@@ -182,6 +191,9 @@ void Node::TellIfGone(NodeId node) {
 }
 
 void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
+  if (!IsCredible(meta_term_, Term(pulse.term()))) {
+    return Rubbish(from, "a term of the meta group that cannot be true");
+  }
   if (Term(pulse.term()) < meta_term_) return;  // It was replaced, and does not know yet.
   meta_term_ = Term(pulse.term());
   meta_primary_ = from.node;

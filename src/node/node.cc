@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "node/claims.h"
 #include "node/request_check.h"
 #include "wire/id_codec.h"
 #include "wire/raft_codec.h"
@@ -339,6 +340,11 @@ void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
       Rubbish(from, message.status().message());
       continue;
     }
+    if (message->shard.value() < cells_.size() &&
+        !IsCredible(cells_[message->shard.value()]->term(), message->message.term)) {
+      Rubbish(from, "a term that cannot be true");
+      continue;
+    }
     const std::size_t loop = message->shard.value() % loops_.size();
     by_loop[loop].push_back(*std::move(message));
   }
@@ -359,6 +365,10 @@ void Node::OnSnapshot(const env::PeerIdentity& from,
   const ShardId shard(message->shard());
   if (shard.value() >= cells_.size()) {
     Rubbish(from, "a snapshot of a shard that does not exist");
+    return;
+  }
+  if (!IsCredible(cells_[shard.value()]->term(), Term(message->term()))) {
+    Rubbish(from, "a snapshot in a term that cannot be true");
     return;
   }
   ShardLoop& loop = LoopOf(shard);

@@ -37,8 +37,10 @@ Status CheckReplicas(const ClusterMap& map, const std::string& shard_name,
     return Broken(shard_name + " has " + std::to_string(replicas.size()) + " replicas");
   }
   for (std::size_t i = 0; i < replicas.size(); ++i) {
-    if (map.FindNode(replicas[i]) == nullptr) {
-      return Broken(shard_name + " is placed on unknown " + Name(replicas[i]));
+    const NodeInfo* node = map.FindNode(replicas[i]);
+    if (node == nullptr || node->state == NodeState::kGone) {
+      return Broken(shard_name + " is placed on " + Name(replicas[i]) +
+                    (node == nullptr ? ", which is unknown" : ", which is gone"));
     }
     const auto earlier = replicas.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(replicas.begin(), earlier, replicas[i]) != earlier) {

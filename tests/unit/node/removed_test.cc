@@ -25,6 +25,8 @@ class Removed : public LoneNodeTest {
     ring::ClusterMap map = First();
     ++map.version;
     map.nodes[node - 1].state = ring::NodeState::kGone;
+    for (std::vector<NodeId>& place : map.placement) std::erase(place, NodeId(node));
+    std::erase(map.meta, NodeId(node));
     return map;
   }
   void HearMap(const ring::ClusterMap& map) {

@@ -67,8 +67,10 @@ TEST(CheckMap, NamesTheFirstThingThatIsWrong) {
       {"weight of node 5", [](ClusterMap* map) { map->nodes[1].weight = 0; }},
       {"node 2 has no address", [](ClusterMap* map) { map->nodes[0].address.clear(); }},
       {"shard 3 has 0 replicas", [](ClusterMap* map) { map->placement[3].clear(); }},
-      {"shard 2 is placed on unknown node 4",
+      {"shard 2 is placed on node 4, which is unknown",
        [](ClusterMap* map) { map->placement[2] = {NodeId(4)}; }},
+      {"is placed on node 5, which is gone",
+       [](ClusterMap* map) { map->nodes[1].state = NodeState::kGone; }},
       {"shard 1 is placed on node 5 twice",
        [](ClusterMap* map) {
          map->placement[1] = {NodeId(5), NodeId(5)};
