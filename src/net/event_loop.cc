@@ -2,6 +2,7 @@
 #include "net/event_loop.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "base/check.h"
@@ -52,6 +53,12 @@ void EventLoop::Cancel(env::TimerId timer) {
   timers_.erase(found);
 }
 
+void EventLoop::DropTimers() {
+  timers_.clear();
+  const DueTimers dropped = std::exchange(due_, {});
+  Arm();
+}
+
 void EventLoop::Arm() {
   if (due_.empty()) {
     wake_at_ = kForever;
@@ -76,6 +83,22 @@ void EventLoop::RunDueTimers() {
     task();
   }
   Arm();
+}
+
+void DrainAndStop(std::span<const std::unique_ptr<EventLoop>> loops) {
+  // What begins on one loop and goes through all of them has so many hops to make.
+  const std::size_t rounds = 2 * loops.size() + 4;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (const auto& loop : loops) {
+      std::promise<void> drained;
+      loop->Post([&] {
+        loop->DropTimers();
+        drained.set_value();
+      });
+      drained.get_future().wait();
+    }
+  }
+  for (const auto& loop : loops) loop->Stop();
 }
 
 }  // namespace ringfort::net

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
+#include <span>
 #include <thread>
 #include <unordered_map>
 
@@ -35,6 +37,9 @@ class EventLoop final : public env::Loop {
   /// loop.
   void Stop();
 
+  /// Forgets all timers, and what their tasks hold. On the loop.
+  void DropTimers();
+
   [[nodiscard]] bool on_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
   [[nodiscard]] asio::io_context& context() { return context_; }
 
@@ -56,5 +61,9 @@ class EventLoop final : public env::Loop {
   std::unordered_map<env::TimerId, DueTimers::iterator> timers_;
   std::thread thread_;
 };
+
+/// For loops whose services have ended: runs what they still hand to each other, then stops them.
+/// Tasks that are left, and timers, would keep what they hold until the loops go. Not on a loop.
+void DrainAndStop(std::span<const std::unique_ptr<EventLoop>> loops);
 
 }  // namespace ringfort::net

@@ -308,12 +308,7 @@ Server::~Server() {
     if (const Status status = log_->Sync(); !status.ok()) StopAtOnce(status);
   }
   // What they have handed to the loops may hold data of the store: it goes first.
-  for (const auto& loop : loops_) {
-    std::promise<void> drained;
-    loop->Post([&drained] { drained.set_value(); });
-    drained.get_future().wait();
-    loop->Stop();
-  }
+  net::DrainAndStop(loops_);
   node_.reset();
   links_.reset();
   listener_.reset();

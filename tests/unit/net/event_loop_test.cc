@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "net/blocking_pool.h"
@@ -84,6 +86,26 @@ TEST(EventLoopTest, AfterStopNothingRuns) {
   loop.Post([&] { ran = !ran; });
   loop.Stop();
   EXPECT_EQ(ran, ran_before);
+}
+
+// A node that ended while its loops handed data of the store to each other found the store in use.
+TEST(DrainAndStopTest, NothingIsHeldByTasksOrTimersAfterwards) {
+  for (std::size_t count = 1; count <= 4; ++count) {
+    std::vector<std::unique_ptr<EventLoop>> loops;
+    for (std::size_t i = 0; i < count; ++i) loops.push_back(std::make_unique<EventLoop>());
+    const auto held = std::make_shared<int>(1);
+    // Through all loops, and back to the first; then once more.
+    std::function<void(std::size_t, std::shared_ptr<int>)> hop = [&](std::size_t hops,
+                                                                     std::shared_ptr<int> data) {
+      if (hops == 2 * count) return;
+      loops[hops % count]->Post([&hop, hops, data] { hop(hops + 1, data); });
+    };
+    hop(0, held);
+    RunOn(loops[0].get(),
+          [&] { loops[0]->RunAt(loops[0]->Now() + std::chrono::hours(1), [held] {}); });
+    DrainAndStop(loops);
+    EXPECT_EQ(held.use_count(), 1) << count << " loops";
+  }
 }
 
 TEST(BlockingPoolTest, RunsOnSeveralThreadsAtOnce) {
