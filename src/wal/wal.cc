@@ -10,9 +10,9 @@
 
 #include "base/check.h"
 #include "features/features.h"
-#include "raft/members.h"
 #include "wal/entry_reader.h"
 #include "wal/recovery.h"
+#include "wal/update_records.h"
 
 namespace ringfort::wal {
 namespace {
@@ -26,17 +26,9 @@ std::int64_t BoottimeNanos() {
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-std::size_t MembersBytes(const raft::Members& members) {
-  std::string bytes;
-  raft::AppendMembers(members, &bytes);
-  return bytes.size();
-}
-
 std::uint64_t BodyBytes(const storage::LogUpdate& update) {
   std::uint64_t bytes = 0;
-  if (update.base) bytes += Record::StoredBytes(8 + MembersBytes(update.base->members));
-  if (update.hard_state) bytes += Record::StoredBytes(8);
-  for (const raft::Entry& entry : update.entries) bytes += Record::StoredBytes(entry.data.size());
+  ForEachRecord(update, [&bytes](const Record& record) { bytes += record.stored_bytes(); });
   return bytes;
 }
 
@@ -330,7 +322,8 @@ Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts,
   std::uint64_t body_bytes = BodyBytes(again);
   for (const Work& work : works) body_bytes += work.body_bytes;
   for (const auto& [shard, base] : cuts) {
-    body_bytes += Record::StoredBytes(MembersBytes(base.members));
+    VisitCut(shard, base,
+             [&body_bytes](const Record& record) { body_bytes += record.stored_bytes(); });
   }
   const auto state_bytes = [this] {
     std::uint64_t bytes = 0;
@@ -342,11 +335,8 @@ Status Wal::WriteRecords(const std::vector<Work>& works, const Cuts& cuts,
   if (tail_.at_segment_start()) {
     state_.ForEachState([this](const Record& record) { batch_.Add(record); });
   }
-  std::string payload;
   for (const auto& [shard, base] : cuts) {
-    payload.clear();
-    raft::AppendMembers(base.members, &payload);
-    batch_.Add({RecordType::kCut, {}, shard, base.term, base.index, payload});
+    VisitCut(shard, base, [this](const Record& record) { batch_.Add(record); });
     planned_[shard].base = base.index;
   }
   // Before the new entries, some of which may take the place of older ones.
@@ -401,19 +391,8 @@ void Wal::KeepIfUnchanged(const Cuts& cuts, storage::LogUpdate* again) const {
 }
 
 void Wal::AddUpdate(const storage::LogUpdate& update) {
-  std::string payload;
   Planned& planned = planned_[update.shard];
-  if (update.base) {
-    AppendBasePayload({update.generation, update.base->members}, &payload);
-    batch_.Add(
-        {RecordType::kBase, {}, update.shard, update.base->term, update.base->index, payload});
-    planned = {update.base->index, update.base->index};
-  }
-  if (update.hard_state) {
-    payload.clear();
-    AppendHardStatePayload(*update.hard_state, &payload);
-    batch_.Add({RecordType::kHardState, {}, update.shard, update.hard_state->term, {}, payload});
-  }
+  if (update.base) planned = {update.base->index, update.base->index};
   for (std::size_t i = 0; i < update.entries.size(); ++i) {
     const raft::Entry& entry = update.entries[i];
     RF_CHECK(entry.index > planned.base && entry.index <= planned.last + 1 &&
@@ -421,9 +400,8 @@ void Wal::AddUpdate(const storage::LogUpdate& update) {
         << "entry " << entry.index << " of shard " << update.shard << " does not follow on "
         << planned.last << " above base " << planned.base;
     planned.last = entry.index;
-    batch_.Add(
-        {RecordType::kEntry, entry.kind, update.shard, entry.term, entry.index, entry.data.view()});
   }
+  ForEachRecord(update, [this](const Record& record) { batch_.Add(record); });
 }
 
 /// Takes the batch just written into the state, by the same steps as recovery would.

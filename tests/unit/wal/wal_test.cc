@@ -40,6 +40,29 @@ class WalTest : public ::testing::Test {
   std::unique_ptr<Wal> wal_;
 };
 
+// Room was reckoned for 8 bytes of a hard state where 12 were written: near the end of a segment
+// the node aborted.
+TEST_F(WalTest, WhateverABatchHoldsFitsIntoItsSegment) {
+  Open();
+  for (std::uint64_t term = 1; term <= 600; ++term) {
+    std::vector<storage::LogUpdate> updates;
+    for (std::uint32_t shard = 1; shard <= 64; ++shard) {
+      storage::LogUpdate update;
+      update.shard = ShardId(shard);
+      update.hard_state = raft::HardState{Term(term), ReplicaId(1), false, ReplicaId(1)};
+      if (term == 1) {
+        update.base = raft::LogBase{};
+        update.base->members.voters = {{ReplicaId(1), NodeId(1), kIncarnation}};
+        update.generation = storage::Generation(1);
+      }
+      updates.push_back(std::move(update));
+    }
+    ASSERT_TRUE(AppendAndWait(*wal_, std::move(updates)).ok()) << term;
+    // Batches of another length, so that ends of segments are met at every distance.
+    ASSERT_TRUE(Append(term, term).ok()) << term;
+  }
+}
+
 // Rebello et al., "Can applications recover from fsync failures?" (ATC 2020): a second sync may
 // succeed without the data of the first.
 TEST_F(WalTest, AFailedSyncIsFinal) {
