@@ -7,6 +7,7 @@
 namespace ringfort::node {
 namespace {
 
+constexpr Duration kSayPause = std::chrono::seconds(3);
 constexpr Duration kStep = std::chrono::milliseconds(20);
 
 // Sums what `count` finds on every loop, and hands the sum over on the control loop.
@@ -35,6 +36,7 @@ void Leaving::Start(Duration timeout, std::function<void()> done) {
   done_ = std::move(done);
   doors_.control->RunAt(doors_.control->Now() + timeout, [this] { End(); });
   doors_.liveness->Leave();
+  said_at_ = doors_.control->Now();
   Step();
 }
 
@@ -71,8 +73,30 @@ void Leaving::Step() {
              answer->second.needed_by() == 0;
     });
     if (free) End();
+    if (done_) SayWhatIsMissing(unsettled, asked);
     doors_.control->RunAt(doors_.control->Now() + kStep, [this] { Step(); });
   });
+}
+
+void Leaving::SayWhatIsMissing(std::size_t unsettled, const std::vector<NodeId>& asked) {
+  if (doors_.control->Now() - said_at_ < kSayPause) return;
+  said_at_ = doors_.control->Now();
+  std::string missing;
+  const auto add = [&missing](const std::string& what) {
+    missing += (missing.empty() ? "" : ", ") + what;
+  };
+  if (unsettled > 0) add(std::to_string(unsettled) + " shards that this node still leads");
+  for (const NodeId node : asked) {
+    const std::string name = "node " + std::to_string(node.value());
+    const auto answer = answers_.find(node);
+    if (answer == answers_.end()) {
+      add("an answer of " + name);
+    } else if (answer->second.needed_by() > 0) {
+      add(name + ", which needs this one for " + std::to_string(answer->second.needed_by()) +
+          " shards");
+    }
+  }
+  if (!missing.empty()) doors_.say("the stop waits for " + missing);
 }
 
 void Leaving::HandOverAll(std::function<void(std::size_t unsettled)> then) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -25,6 +26,8 @@ class Leaving {
     env::Transport* transport;
     Liveness* liveness;
     std::vector<ShardLoop*> loops;
+    /// Now and then, what it waits for.
+    std::function<void(const std::string& line)> say;
   };
   explicit Leaving(Doors doors) : doors_(std::move(doors)) {}
 
@@ -36,6 +39,7 @@ class Leaving {
  private:
   void Step();
   void End();
+  void SayWhatIsMissing(std::size_t unsettled, const std::vector<NodeId>& asked);
   void HandOverAll(std::function<void(std::size_t unsettled)> then);
   [[nodiscard]] std::vector<NodeId> Stayers() const;
 
@@ -47,6 +51,7 @@ class Leaving {
   std::uint64_t round_ = 0;
   std::uint64_t unsettled_round_ = 0;
   std::map<NodeId, proto::LeaveAnswer> answers_;
+  MonotonicTime said_at_ = kNever;
 };
 
 /// Answers a peer's LeaveQuestion, once all loops have counted. Called on the control loop.

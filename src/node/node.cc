@@ -235,7 +235,8 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
     std::vector<ShardLoop*> loops;
     for (const auto& loop : loops_) loops.push_back(loop.get());
     leaving_ = std::make_unique<Leaving>(
-        Leaving::Doors{doors_.loops.front(), doors_.transport, liveness_.get(), std::move(loops)});
+        Leaving::Doors{doors_.loops.front(), doors_.transport, liveness_.get(), std::move(loops),
+                       doors_.log_line});
     leaving_->Start(timeout, done);
   });
 }

@@ -33,6 +33,26 @@ std::uint64_t Draw() {
   return (static_cast<std::uint64_t>(device()) << 32) | static_cast<std::uint64_t>(device());
 }
 
+/// Values are nobody else's business.
+constexpr mode_t kMode = 0700;
+
+/// Takes the directory, if it is there, away from others than its user. kInvalidArgument where
+/// others can write: what is in it may be anybody's.
+Status Close(const std::string& dir) {
+  struct stat facts {};
+  if (::stat(dir.c_str(), &facts) != 0) return Status::Ok();  // Whoever opens it says why.
+  if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return {Code::kInvalidArgument,
+            dir +
+                ": its group, or others, can write it (see that its files are yours, then: chmod "
+                "-R go-rwx " +
+                dir + ")"};
+  }
+  if ((facts.st_mode & (S_IRWXG | S_IRWXO)) == 0) return Status::Ok();
+  if (::chmod(dir.c_str(), facts.st_mode & kMode) == 0) return Status::Ok();
+  return IoError(dir, errno, "others can read it: chmod go-rwx " + dir);
+}
+
 Incarnation DrawIncarnation() {
   Incarnation drawn;
   while (drawn.empty()) drawn = Incarnation{Draw(), Draw()};
@@ -51,10 +71,13 @@ void AddLife(std::uint64_t boot, proto::Lineage* lineage) {
 
 Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path, NodeId node,
                                                const std::string& cluster_name) {
-  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+  if (::mkdir(path.c_str(), kMode) != 0 && errno != EEXIST) {
     return IoError(path, errno, "give --data_dir a directory that can be made, in one that exists");
   }
   std::unique_ptr<DataDir> dir(new DataDir(path));
+  for (const std::string& each : {path, dir->log_dir(), dir->data_dir()}) {
+    if (Status status = Close(each); !status.ok()) return status;
+  }
   if (Status status = dir->Lock(); !status.ok()) return status;
   if (Status status = dir->LoadIdentity(node, cluster_name); !status.ok()) return status;
   return dir;

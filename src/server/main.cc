@@ -1,17 +1,20 @@
 // ringfortd: one storage node.
 #include <glog/logging.h>
-#include <pthread.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
+#include <string>
 #include <thread>
 
+#include "base/standard_descriptors.h"
 #include "server/bring_back.h"
+#include "server/log_lines.h"
 #include "server/recover.h"
 #include "server/server.h"
 #include "server/server_flags.h"
+#include "server/signals.h"
 
 namespace ringfort::server {
 namespace {
@@ -36,32 +39,36 @@ int ChangeStopped(const ServerFlags& flags) {
 }
 
 int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
+  // What is stored is nobody else's business, whatever the shell says.
+  ::umask(0077);
+  Signals::Block();
+  google::InitGoogleLogging(argv[0]);
+  LogLines log(STDERR_FILENO);
+  Signals signals({.say = [](const std::string& line) { LOG(INFO) << line; },
+                   .end =
+                       [&log](int exit_code) {
+                         log.Flush();
+                         ::_exit(exit_code);
+                       }});
   auto flags = ParseServerFlags(argc, argv);
   if (!flags.ok()) return Fail(flags.status(), 2);
   if (flags->recover_cluster || flags->bring_back != 0 || flags->accept_old_copies) {
     return ChangeStopped(*flags);
   }
-  FLAGS_logtostderr = true;
-  google::InitGoogleLogging(argv[0]);
-
-  // The signals are taken by sigwait below; every thread made from here on leaves them alone.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-
   // A node that was removed ends as if it were told to.
-  auto server = Server::Start(*flags, [] { ::kill(::getpid(), SIGTERM); });
-  if (!server.ok()) return Fail(server.status(), 1);
-  int signal = 0;
-  sigwait(&signals, &signal);
-  LOG(INFO) << "stopping on " << (signal == SIGTERM ? "SIGTERM" : "SIGINT");
-  std::thread([limit = flags->stop_timeout + kEndMax] {
+  auto server = Server::Start(
+      *flags, {.on_removed = [&signals] { signals.AskToStop("its removal from the cluster"); },
+               .dropped_log_lines = [&log] { return log.dropped(); }});
+  if (!server.ok()) {
+    log.Flush();
+    return Fail(server.status(), 1);
+  }
+  LOG(INFO) << "stopping on " << signals.WaitUntilAsked();
+  std::thread([limit = flags->stop_timeout + kEndMax, &log] {
     std::this_thread::sleep_for(limit);
     LOG(ERROR) << "the stop took too long; ending at once";
-    google::FlushLogFiles(google::INFO);
+    log.Flush();
     ::_exit(1);
   }).detach();
   server->reset();

@@ -18,6 +18,7 @@
 #include "ringfort/version.h"
 #include "server/config.h"
 #include "server/join.h"
+#include "server/log_lines.h"
 #include "server/others_serve.h"
 #include "server/stores.h"
 #include "wire/id_codec.h"
@@ -75,15 +76,14 @@ std::optional<std::string> KnownAddress(const proto::Identity& identity, NodeId 
 // not to be written any more.
 [[noreturn]] void StopAtOnce(const Status& status) {
   LOG(ERROR) << "the node stops: " << status.ToString();
-  google::FlushLogFiles(google::INFO);
+  LogLines::FlushNow();
   ::_exit(1);
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags,
-                                              std::function<void()> on_removed) {
-  std::unique_ptr<Server> server(new Server(flags, std::move(on_removed)));
+Result<std::unique_ptr<Server>> Server::Start(const ServerFlags& flags, Doors doors) {
+  std::unique_ptr<Server> server(new Server(flags, std::move(doors)));
   auto config = flags.join.empty() ? server->OpenAsConfigured() : server->OpenToJoin();
   if (!config.ok()) return config.status();
   if (Status status = server->OpenNode(*std::move(config)); !status.ok()) return status;
@@ -254,7 +254,7 @@ Status Server::OpenNode(ring::ClusterConfig config) {
   doors.identity = dir_.get();
   doors.wall = &wall_;
   doors.on_fatal = StopAtOnce;
-  doors.on_removed = on_removed_;
+  doors.on_removed = doors_.on_removed;
   doors.log_line = [](const std::string& line) { LOG(INFO) << line; };
   doors.counters = [this] { return Counters(); };
   node_ = std::make_unique<node::Node>(MakeNodeOptions(), std::move(config), dir_->identity(),
@@ -373,6 +373,7 @@ std::vector<std::pair<std::string, std::uint64_t>> Server::Counters() const {
   counters.emplace_back("requests_unreadable", seen.requests_unreadable.load());
   for (auto& counter : links_->Counters()) counters.push_back(std::move(counter));
   counters.emplace_back("stores_set_aside", newest_set_aside_);
+  counters.emplace_back("log_lines_dropped", doors_.dropped_log_lines());
   return counters;
 }
 

@@ -28,16 +28,19 @@ namespace ringfort::server {
 
 class Server final : private net::RequestHandler {
  public:
+  struct Doors {
+    /// The cluster has removed the node, which is to stop. Any thread, more than once perhaps.
+    std::function<void()> on_removed;
+    /// Lines of the log that nobody read. Any thread.
+    std::function<std::uint64_t()> dropped_log_lines;
+  };
   /// Opens everything and begins to serve. Not ok: one line with cause and next step; nothing runs.
-  /// `on_removed`: the cluster has removed the node, which is to stop. Any thread, once.
-  static Result<std::unique_ptr<Server>> Start(const ServerFlags& flags,
-                                               std::function<void()> on_removed);
+  static Result<std::unique_ptr<Server>> Start(const ServerFlags& flags, Doors doors);
   /// Stops politely: takes nothing new, answers what waits, closes the disk.
   ~Server() override;
 
  private:
-  Server(const ServerFlags& flags, std::function<void()> on_removed)
-      : flags_(flags), on_removed_(std::move(on_removed)) {}
+  Server(const ServerFlags& flags, Doors doors) : flags_(flags), doors_(std::move(doors)) {}
   Result<ring::ClusterConfig> OpenAsConfigured();
   Result<ring::ClusterConfig> OpenToJoin();
   Status OpenDisk(const std::string& cluster_name);
@@ -49,7 +52,7 @@ class Server final : private net::RequestHandler {
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> Counters() const;
 
   const ServerFlags flags_;
-  const std::function<void()> on_removed_;
+  const Doors doors_;
   /// Where this node listens.
   std::string address_;
   net::SystemWallClock wall_;

@@ -52,7 +52,12 @@ class LeavingTest : public testing::Test {
                         return storage::DiskRoom::kEnough;
                       }}};
   HandLoop hung_loop_;
-  Leaving leaving_{{&loop_, &world_.transport(), &liveness_, {&world_.shards()}}};
+  std::vector<std::string> lines_;
+  Leaving leaving_{{&loop_,
+                    &world_.transport(),
+                    &liveness_,
+                    {&world_.shards()},
+                    [this](const std::string& line) { lines_.push_back(line); }}};
   std::map<NodeId, std::uint32_t> needed_by_{{NodeId(2), 0}, {NodeId(3), 0}};
   int ended_ = 0;
 };
@@ -74,6 +79,8 @@ TEST_F(LeavingTest, WaitsForWhomItIsNeededBy) {
   Leave();
   Pass(20s);
   EXPECT_EQ(ended_, 0);
+  ASSERT_EQ(lines_.size(), 6U) << "every three seconds";
+  EXPECT_EQ(lines_[0], "the stop waits for node 3, which needs this one for 2 shards");
   needed_by_[NodeId(3)] = 0;
   Pass(100ms);
   EXPECT_EQ(ended_, 1);
@@ -129,7 +136,11 @@ TEST_F(LeavingTest, EndsAfterItsTimeoutAlsoWhenALoopHangs) {
                                       {},
                                       {},
                                       {}});
-  Leaving leaving({&loop_, &world_.transport(), &liveness_, {&world_.shards(), &hung}});
+  Leaving leaving({&loop_,
+                   &world_.transport(),
+                   &liveness_,
+                   {&world_.shards(), &hung},
+                   [](const std::string& /*line*/) {}});
   leaving.Start(30s, [this] { ++ended_; });
   Pass(30100ms);
   EXPECT_EQ(ended_, 1);
