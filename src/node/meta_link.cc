@@ -235,10 +235,26 @@ void Node::TakeMap(const ring::ClusterMap& map) {
     return;
   }
   if (!map_.Take(map)) return;
-  TakeLevel(map);
+  if (map.feature_level > feature_level_.load()) {
+    // A start that finds the level in its log, and not in its map, would send to older releases
+    // what they do not understand.
+    wire::EncodeMap(map, identity_.mutable_map());
+    SaveIdentity([this, map] {
+      if (!stopped_) TakeLevel(map);
+    });
+  }
   for (const auto& [shard, epoch] : map.epochs) LearnEpoch(shard, epoch);
   LinkPeers();
   if (!saving_map_) SaveMap();
+}
+
+// What it takes to store a message: it waits until this directory's map is of that level.
+bool Node::IsAhead(const env::PeerIdentity& from, raft::MembersFormat format) {
+  if (format == raft::MembersFormat::kPlain || feature_level_.load() >= features::kMembers1) {
+    return false;
+  }
+  AskForMap(from.node);
+  return true;  // Raft sends it again.
 }
 
 // Who would not understand what is written from now on is sent nothing any more, before the first
@@ -251,8 +267,10 @@ void Node::TakeLevel(const ring::ClusterMap& map) {
   doors_.log_line("the cluster's feature level is " + std::to_string(map.feature_level.value()) +
                   ": nodes run release " + map.feature_release + " or newer from now on");
   if (liveness_ == nullptr) return;
-  for (const auto& [node, peer] : connected_) {
-    if (IsTooOld(peer)) liveness_->OnGone(peer);
+  for (const auto* peers : {&connected_, &linked_}) {
+    for (const auto& [node, peer] : *peers) {
+      if (IsTooOld(peer)) liveness_->OnGone(peer);
+    }
   }
 }
 

@@ -177,6 +177,10 @@ Status BeginMetaAnew(const MetaRecovery& plan, const StoppedNode& node, std::uin
   // The old data are kept before the log names the new ones, and what follows from them comes last.
   proto::Identity identity = node.identity;
   NoteKept(plan.from, plan.copy, &identity);
+  // The level comes before what is of that level. The rest of the map would make this copy void.
+  if (!identity.has_map()) wire::EncodeMap(plan.state.map, identity.mutable_map());
+  identity.mutable_map()->set_feature_level(after.map.feature_level.value());
+  identity.mutable_map()->set_feature_release(after.map.feature_release);
   status = node.identity_store->Save(identity.SerializeAsString());
   if (!status.ok()) return status;
   node.log->Append({UpdateOf(plan.from.shard, plan.beginning)}, [](const Status&) {});

@@ -6,12 +6,26 @@
 #include "base/check.h"
 #include "node/claims.h"
 #include "node/request_check.h"
+#include "raft/members.h"
 #include "wire/id_codec.h"
 #include "wire/raft_codec.h"
 #include "wire/status_codec.h"
 
 namespace ringfort::node {
 namespace {
+
+/// The newest format of a list of members that the message brings.
+raft::MembersFormat NewestMembers(const raft::Message& message) {
+  auto newest = raft::MembersFormat::kPlain;
+  const auto* append = std::get_if<raft::AppendRequest>(&message.body);
+  if (append == nullptr) return newest;
+  for (const raft::Entry& entry : append->entries) {
+    if (entry.kind != raft::EntryKind::kMembers) continue;
+    const auto members = raft::DecodeMembers(entry.data.view());
+    if (members.ok()) newest = std::max(newest, members->format);
+  }
+  return newest;
+}
 
 env::PeerIdentity SelfOf(const proto::Identity& identity, FeatureLevel knows) {
   auto incarnation = wire::DecodeId<Incarnation>(identity.incarnation(), "incarnation");
@@ -234,9 +248,9 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
     }
     std::vector<ShardLoop*> loops;
     for (const auto& loop : loops_) loops.push_back(loop.get());
-    leaving_ = std::make_unique<Leaving>(
-        Leaving::Doors{doors_.loops.front(), doors_.transport, liveness_.get(), std::move(loops),
-                       doors_.log_line});
+    leaving_ = std::make_unique<Leaving>(Leaving::Doors{doors_.loops.front(), doors_.transport,
+                                                        liveness_.get(), std::move(loops),
+                                                        doors_.log_line});
     leaving_->Start(timeout, done);
   });
 }
@@ -244,6 +258,9 @@ void Node::Leave(Duration timeout, std::function<void()> done) {
 void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
   if (old_copy_) return;
   connected_[peer.node] = peer;
+  if (const auto linked = linked_.find(peer.node); linked != linked_.end()) {
+    if (linked->second != peer) linked_.erase(linked);
+  }
   creation_.OnConnected(peer, has_record);
   if (!has_record_) SetWaitingFor(creation_.waiting_for());
   if (introduced_by_ != kForever) RunOnceIntroduced();
@@ -265,6 +282,8 @@ void Node::OnConnected(const env::PeerIdentity& peer, bool has_record) {
 // Loops are told whether the node runs or not: nobody would tell them later.
 void Node::OnLinked(const env::PeerIdentity& peer, env::Lane lane, env::DialNumber dial) {
   if (lane != env::Lane::kBulk) return;  // What heartbeats rest on hears OnConnected.
+  linked_[peer.node] = peer;
+  if (IsTooOld(peer)) return;  // It would not understand what is sent on it.
   for (const auto& loop : loops_) {
     loop->loop()->Post([loop = loop.get(), node = peer.node, dial] { loop->OnLinked(node, dial); });
   }
@@ -346,6 +365,7 @@ void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
       Rubbish(from, "a term that cannot be true");
       continue;
     }
+    if (IsAhead(from, NewestMembers(message->message))) continue;
     const std::size_t loop = message->shard.value() % loops_.size();
     by_loop[loop].push_back(*std::move(message));
   }
@@ -372,6 +392,8 @@ void Node::OnSnapshot(const env::PeerIdentity& from,
     Rubbish(from, "a snapshot in a term that cannot be true");
     return;
   }
+  const auto format = static_cast<raft::MembersFormat>(message->begin().members().format());
+  if (IsAhead(from, format)) return;
   ShardLoop& loop = LoopOf(shard);
   loop.loop()->Post([this, &loop, shard, from, message] {
     replica::Replica* replica = loop.Find(shard);

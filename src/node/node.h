@@ -157,6 +157,9 @@ class Node final : public env::TransportEvents {
   [[nodiscard]] bool IsTooOld(const env::PeerIdentity& peer) const {
     return peer.knows < feature_level_.load();
   }
+  /// The message holds members of a format that this node's own map does not speak of yet: it does
+  /// not count before that is stored.
+  bool IsAhead(const env::PeerIdentity& from, raft::MembersFormat format);
   void OnSnapshot(const env::PeerIdentity& from, std::shared_ptr<proto::SnapshotMessage> message);
   void OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& message);
   void SendToAll(const proto::PeerMessage& message);
@@ -337,6 +340,8 @@ class Node final : public env::TransportEvents {
   std::map<NodeId, Stranger> strangers_;
   /// The newest process of each peer that was connected.
   std::map<NodeId, env::PeerIdentity> connected_;
+  /// The same of the bulk lane, which comes up on its own.
+  std::map<NodeId, env::PeerIdentity> linked_;
   /// Of the map's nodes, who is asked next for a newer one.
   std::size_t ask_next_ = 0;
   bool removed_ = false;

@@ -203,7 +203,6 @@ node::NodeDoors SimulatedNode::Doors() {
 }
 
 void SimulatedNode::CheckUnderstands(const storage::LogUpdate& update) {
-  if (knows_ >= features::kMembers1) return;
   const auto newer = [](const raft::Members& members) {
     return members.format != raft::MembersFormat::kPlain;
   };
@@ -212,8 +211,19 @@ void SimulatedNode::CheckUnderstands(const storage::LogUpdate& update) {
     wrong = wrong || (entry.kind == raft::EntryKind::kMembers &&
                       newer(raft::DecodeMembers(entry.data.view()).value()));
   }
-  if (wrong) {
+  if (!wrong) return;
+  if (knows_ < features::kMembers1) {
     complain_("feature levels", Text(id_) + " was given members of a format that it does not know");
+  }
+  proto::Identity identity;
+  RF_CHECK(identity.ParseFromString(identity_.stored));
+  const std::uint32_t level =
+      identity.has_map() ? identity.map().feature_level() : identity.record().feature_level();
+  if (FeatureLevel(level) < features::kMembers1) {
+    complain_("feature levels",
+              Text(id_) +
+                  " stores members of a format that its directory's map, by which "
+                  "it starts, does not speak of");
   }
 }
 

@@ -67,7 +67,9 @@ TEST_F(FeatureLevelTest, TheLogFollowsTheMap) {
   Start();
   EXPECT_EQ(log_->feature_level(), FeatureLevel(0));
   HearMap(At(1));
+  process_->loop.RunTasks();
   EXPECT_EQ(log_->feature_level(), FeatureLevel(1));
+  EXPECT_EQ(identity_.stored.map().feature_level(), 1U) << "stored before anything of that level";
   process_->loop.Pass(2s);
   Crash();
   EmptyLog();
