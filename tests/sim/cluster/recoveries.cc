@@ -63,12 +63,12 @@ void Recoveries::Lose() {
     });
     if (is_last) continue;
     for (auto& [shard, holders] : left) holders.erase(node);
-    lost_[node] = CopiesOn(*node);
+    lost_[node->id()] = CopiesOn(*node);
   }
   for (const auto& [shard, holders] : left) {
     if (2 * holders.size() <= had[shard]) lost_shards_.insert(shard);
   }
-  for (const auto& [node, copies] : lost_) node->Kill(AnyFate(random_));
+  for (const auto& [id, copies] : lost_) NodeOf(id)->Kill(AnyFate(random_));
 }
 
 void Recoveries::Await(Duration most, const std::string& what, const std::function<bool()>& holds) {
@@ -133,7 +133,7 @@ void Recoveries::RecoverMeta() {
   const auto begun = newest->RecoverMeta(/*dry_run=*/false);
   if (!begun.ok()) complain_("recovery", "the meta group: " + begun.status().ToString());
   for (const auto& node : *nodes_) {
-    if (!node->running() && !lost_.contains(node.get()) && !node->waits_to_join()) node->Start();
+    if (!node->running() && !lost_.contains(node->id()) && !node->waits_to_join()) node->Start();
   }
 }
 
@@ -169,13 +169,14 @@ void Recoveries::Recover(ShardId shard) {
 }
 
 void Recoveries::BringBack() {
-  for (const auto& [node, copies] : lost_) {
-    events_->After(Between(random_, 0ms, 3s), nullptr, "start", [node = node] {
+  for (const auto& [id, copies] : lost_) {
+    events_->After(Between(random_, 0ms, 3s), nullptr, "start", [node = NodeOf(id)] {
       if (!node->running()) node->Start();
     });
   }
   events_->RunUntil(events_->now() + 3s);
-  for (const auto& [node, copies] : lost_) {
+  for (const auto& [id, copies] : lost_) {
+    SimulatedNode* const node = NodeOf(id);
     std::set<ShardId> old;
     for (const ShardId shard : lost_shards_) {
       if (copies.contains(shard)) old.insert(shard);

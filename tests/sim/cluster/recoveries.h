@@ -55,6 +55,7 @@ class Recoveries {
   [[nodiscard]] std::vector<SimulatedNode*> Running();
   /// Shards of which the node says that it keeps a void copy.
   std::set<ShardId> VoidsOf(SimulatedNode* node, bool also_data);
+  SimulatedNode* NodeOf(NodeId id) { return (*nodes_)[id.value() - 1].get(); }
   void MaybeKillSoon(SimulatedNode* node);
 
   Events* const events_;
@@ -62,8 +63,8 @@ class Recoveries {
   const std::uint32_t shards_;
   const Complain complain_;
   Random random_;
-  /// With the copies that they had.
-  std::map<SimulatedNode*, Copies> lost_;
+  /// With the copies that they had. By id, not by address: equal seeds give equal runs.
+  std::map<NodeId, Copies> lost_;
   std::set<ShardId> lost_shards_;
 };
 

@@ -50,9 +50,10 @@ TEST_F(LogLinesTest, WritesWhatGlogIsTold) {
 TEST_F(LogLinesTest, WhatNobodyReadsIsDroppedAndCountedAndSaid) {
   LogLines log(ends_[1]);
   const std::string kilobyte(1000, 'x');
-  for (int i = 0; i < 2000; ++i) LOG(INFO) << kilobyte;  // It returns.
-  EXPECT_GT(log.dropped(), 500U);
-  EXPECT_LT(log.dropped(), 1500U);
+  for (int i = 0; i < 4000; ++i) LOG(INFO) << kilobyte;  // It returns.
+  // Besides what waits, as much may be on its way to the pipe.
+  EXPECT_GT(log.dropped(), 1500U);
+  EXPECT_LT(log.dropped(), 3500U);
   std::string read;
   while (read.find("were dropped") == std::string::npos) {
     read += Read();
