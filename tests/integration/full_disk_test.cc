@@ -43,7 +43,8 @@ std::string OwnMounts() {
 class FullDisk : public testing::Test {
  protected:
   /// 128 MiB: a tenth of it is the reserve.
-  static constexpr char kSize[] = "size=128m";
+  // A file system's own directory, as a node wants it: tmpfs lets everybody write by default.
+  static constexpr char kMount[] = "size=128m,mode=0700";
   static constexpr std::uint64_t kFullMiB = 10;
   static constexpr std::uint64_t kExhaustedMiB = 4;
 
@@ -56,7 +57,7 @@ class FullDisk : public testing::Test {
     for (std::uint32_t node = 1; node <= small; ++node) {
       const auto dir = cluster_->data_dir(node);
       std::filesystem::create_directory(dir);
-      ASSERT_EQ(::mount("tmpfs", dir.c_str(), "tmpfs", 0, kSize), 0) << std::strerror(errno);
+      ASSERT_EQ(::mount("tmpfs", dir.c_str(), "tmpfs", 0, kMount), 0) << std::strerror(errno);
       mounted_.push_back(dir);
     }
     cluster_->StartAll();
