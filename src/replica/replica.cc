@@ -122,7 +122,7 @@ void Replica::Tick(MonotonicTime now) {
   if (stopped_) return;
   raft_.Tick(now);
   TurnSenders();
-  receiver_->Tick();
+  receiver_->Tick(raft_.term());
   if (requests_expired_at_ == kNever ||
       now - requests_expired_at_ > std::chrono::milliseconds(50)) {
     requests_expired_at_ = now;

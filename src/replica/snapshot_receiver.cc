@@ -196,9 +196,10 @@ void SnapshotReceiver::OnInstalled(const Status& status) {
   if (transfer_ != nullptr && transfer_->closing) End(status);
 }
 
-void SnapshotReceiver::Tick() {
+void SnapshotReceiver::Tick(Term term) {
   if (transfer_ == nullptr || transfer_->closing) return;
-  if (doors_.now() - transfer_->heard_at >= 2 * tuning_.silence_max) Forget();
+  const bool silent = doors_.now() - transfer_->heard_at >= 2 * tuning_.silence_max;
+  if (silent || transfer_->offer.term < term) Forget();
 }
 
 void SnapshotReceiver::End(const Status& status) {

@@ -72,8 +72,9 @@ class SnapshotReceiver {
   void Receive(NodeId from, proto::SnapshotMessage message);
   /// The outcome of `install`.
   void OnInstalled(const Status& status);
-  /// Now and then: forgets a transfer that nobody goes on with.
-  void Tick();
+  /// Now and then, with the replica's term: forgets a transfer that nobody goes on with, because
+  /// its sender is silent for long, or leads no more.
+  void Tick(Term term);
   /// There is no transfer in hand.
   [[nodiscard]] bool idle() const { return transfer_ == nullptr; }
 

@@ -220,5 +220,20 @@ TEST(SnapshotReceiver, ATransferThatNobodyGoesOnWithIsForgotten) {
   EXPECT_EQ(primary.Answer().ack().offset(), 0U) << "from the beginning";
 }
 
+// A damaged copy that waited for the primary before asked the new one for nothing for a minute
+// (simulator, seed 467).
+TEST(SnapshotReceiver, ATransferOfAPrimaryThatWasReplacedIsForgotten) {
+  SnapshotWorld world(1);
+  RudePrimary primary(&world);
+  primary.Say(primary.begin());
+  (void)primary.Answer();
+  world.term = Term(primary.begin().term());
+  world.Pass(std::chrono::milliseconds(1));
+  EXPECT_FALSE(world.receiver->idle()) << "its sender still leads";
+  ++world.term;
+  world.Pass(std::chrono::milliseconds(1));
+  EXPECT_TRUE(world.receiver->idle());
+}
+
 }  // namespace
 }  // namespace ringfort::replica

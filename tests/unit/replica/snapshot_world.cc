@@ -183,7 +183,7 @@ void SnapshotWorld::DeliverToPrimary(std::size_t which) {
 void SnapshotWorld::Pass(Duration time) {
   now += time;
   wakes_.erase(wakes_.begin(), wakes_.upper_bound(now));
-  receiver->Tick();
+  receiver->Tick(term);
   if (sender != nullptr) sender->Turn();
 }
 

@@ -91,6 +91,8 @@ class SnapshotWorld {
   std::function<Result<std::shared_ptr<const void>>()> take_turn = [] {
     return std::shared_ptr<const void>(std::make_shared<const char>());
   };
+  /// The follower's.
+  Term term;
   /// On the follower's disk.
   storage::DiskRoom room = storage::DiskRoom::kEnough;
   /// The link to the follower takes nothing.
