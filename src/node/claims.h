@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/time.h"
+#include "raft/recovery.h"
 
 namespace ringfort::node {
 
@@ -19,6 +20,15 @@ inline constexpr std::uint64_t kClaimStepMax = std::uint64_t{1} << 32;
 template <typename Number>
 bool IsCredible(Number known, Number claimed) {
   return claimed <= known || claimed.value() - known.value() <= kClaimStepMax;
+}
+
+/// A shard was begun anew so many times more often than this node knows, at most: each time is an
+/// operator's work, and its term leaps.
+inline constexpr std::uint64_t kEpochStepMax = 256;
+static_assert(kEpochStepMax * raft::kTermLeap < kClaimStepMax);
+
+inline bool IsCredibleEpoch(std::uint64_t known, std::uint64_t claimed) {
+  return claimed <= known || raft::EpochCount(claimed) - raft::EpochCount(known) <= kEpochStepMax;
 }
 
 /// The longest promise that a node can be configured to ask for (ringfortd --lease_ms).

@@ -85,7 +85,7 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kMapQuestion: {
       const MapVersion theirs(message.map_question().newer_than());
       if (!IsCredible(map_.Get()->version, theirs)) {
-        Rubbish(from, "a map version that cannot be true");
+        Rubbish(from.node, "a map version that cannot be true");
         return true;
       }
       if (theirs > map_.Get()->version) AskForMap(from.node);
@@ -95,17 +95,20 @@ bool Node::OnMetaMessage(const env::PeerIdentity& from, const proto::PeerMessage
     case proto::PeerMessage::kMapAnswer: {
       proto::ClusterMap encoded;
       if (!encoded.ParseFromString(message.map_answer().map())) {
-        Rubbish(from, "a cluster map that cannot be read");
+        Rubbish(from.node, "a cluster map that cannot be read");
         return true;
       }
       auto map = wire::DecodeMap(encoded);
       if (!map.ok() || map->cluster_id != cluster_id() || map->shards() != shards_) {
-        Rubbish(from, map.ok() ? "another cluster's map" : map.status().message());
+        Rubbish(from.node, map.ok() ? "another cluster's map" : map.status().message());
         return true;
       }
       if (!IsCredible(map_.Get()->version, map->version)) {
-        Rubbish(from, "a cluster map of a version that cannot be true");
+        Rubbish(from.node, "a cluster map of a version that cannot be true");
         return true;
+      }
+      for (const auto& [shard, epoch] : map->epochs) {
+        if (!Believes(from.node, shard, epoch)) return true;
       }
       TakeMap(*std::move(map));
       return true;
@@ -192,7 +195,7 @@ void Node::TellIfGone(NodeId node) {
 
 void Node::OnPulse(const env::PeerIdentity& from, const proto::MetaPulse& pulse) {
   if (!IsCredible(meta_term_, Term(pulse.term()))) {
-    return Rubbish(from, "a term of the meta group that cannot be true");
+    return Rubbish(from.node, "a term of the meta group that cannot be true");
   }
   if (Term(pulse.term()) < meta_term_) return;  // It was replaced, and does not know yet.
   meta_term_ = Term(pulse.term());

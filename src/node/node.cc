@@ -293,17 +293,17 @@ void Node::OnGone(const env::PeerIdentity& gone) {
   if (running_) liveness_->OnGone(gone);
 }
 
-void Node::Rubbish(const env::PeerIdentity& from, const std::string& what) {
+void Node::Rubbish(NodeId from, const std::string& what) {
   if (rubbish_++ % 1000 != 0) return;  // Counted; said now and then.
-  doors_.log_line("node " + std::to_string(from.node.value()) + " sent what makes no sense: " +
-                  what + " (ignored; update the older of the two nodes)");
+  doors_.log_line("node " + std::to_string(from.value()) + " sent what makes no sense: " + what +
+                  " (ignored; update the older of the two nodes)");
 }
 
 void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_view bytes) {
   if (stopped_ || old_copy_) return;
   proto::PeerMessage message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    Rubbish(from, "a message that cannot be read");
+    Rubbish(from.node, "a message that cannot be read");
     return;
   }
   switch (message.body_case()) {
@@ -347,7 +347,7 @@ void Node::OnMessage(const env::PeerIdentity& from, env::Lane lane, std::string_
       if (leaving_ != nullptr) leaving_->OnAnswer(from.node, message.leave_answer());
       return;
     default:
-      if (!OnMetaMessage(from, message)) Rubbish(from, "a message of an unknown kind");
+      if (!OnMetaMessage(from, message)) Rubbish(from.node, "a message of an unknown kind");
   }
 }
 
@@ -357,12 +357,12 @@ void Node::OnRaft(const env::PeerIdentity& from, proto::RaftBatch batch) {
     auto message = wire::DecodeMessage(std::move(encoded));
     if (message.status().code() == Code::kUnsupported) return doors_.on_fatal(message.status());
     if (!message.ok()) {
-      Rubbish(from, message.status().message());
+      Rubbish(from.node, message.status().message());
       continue;
     }
     if (message->shard.value() < cells_.size() &&
         !IsCredible(cells_[message->shard.value()]->term(), message->message.term)) {
-      Rubbish(from, "a term that cannot be true");
+      Rubbish(from.node, "a term that cannot be true");
       continue;
     }
     if (IsAhead(from, NewestMembers(message->message))) continue;
@@ -385,13 +385,14 @@ void Node::OnSnapshot(const env::PeerIdentity& from,
                       std::shared_ptr<proto::SnapshotMessage> message) {
   const ShardId shard(message->shard());
   if (shard.value() >= cells_.size()) {
-    Rubbish(from, "a snapshot of a shard that does not exist");
+    Rubbish(from.node, "a snapshot of a shard that does not exist");
     return;
   }
   if (!IsCredible(cells_[shard.value()]->term(), Term(message->term()))) {
-    Rubbish(from, "a snapshot in a term that cannot be true");
+    Rubbish(from.node, "a snapshot in a term that cannot be true");
     return;
   }
+  if (!Believes(from.node, shard, message->begin().members().epoch())) return;
   const auto format = static_cast<raft::MembersFormat>(message->begin().members().format());
   if (IsAhead(from, format)) return;
   ShardLoop& loop = LoopOf(shard);

@@ -164,7 +164,7 @@ class Node final : public env::TransportEvents {
   void OnOrphan(const env::PeerIdentity& from, const proto::PeerMessage& message);
   void SendToAll(const proto::PeerMessage& message);
   [[nodiscard]] ShardLoop& LoopOf(ShardId shard) { return *loops_[shard.value() % loops_.size()]; }
-  void Rubbish(const env::PeerIdentity& from, const std::string& what);
+  void Rubbish(NodeId from, const std::string& what);
 
   // meta_link.cc: the meta group.
   std::unique_ptr<meta::MetaPrimary> MakeMetaPrimary();
@@ -247,6 +247,8 @@ class Node final : public env::TransportEvents {
     std::weak_ptr<storage::ShardData> readers;
   };
   [[nodiscard]] std::uint64_t KnownEpoch(ShardId shard) const;
+  /// Whether the claim of a peer can be true; one that cannot is counted.
+  bool Believes(NodeId from, ShardId shard, std::uint64_t epoch);
   /// From the map, a peer, or a new beginning on this node: replicas of lower epochs are void.
   void LearnEpoch(ShardId shard, std::uint64_t epoch);
   void TakeOffIfVoid(ShardId shard);
@@ -270,6 +272,8 @@ class Node final : public env::TransportEvents {
     std::function<void(const CopySurvey&)> done;
   };
   struct Recovery;
+  /// Operators that look at copies at the same time: each has every node asked.
+  static constexpr std::size_t kSurveysMax = 16;
   void HandleRecover(const proto::Request& request, Reply reply);
   void SurveyCopies(ShardId shard, std::function<void(const CopySurvey&)> done);
   void OnCopyAnswer(NodeId from, const proto::ShardCopyAnswer& answer);

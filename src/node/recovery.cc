@@ -83,6 +83,12 @@ void Node::SurveyCopies(ShardId shard, std::function<void(const CopySurvey&)> do
 void Node::OnCopyAnswer(NodeId from, const proto::ShardCopyAnswer& answer) {
   const auto survey = surveys_.find(answer.question());
   if (survey == surveys_.end() || answer.copy().node() != from.value()) return;
+  const proto::ShardCopy& copy = answer.copy();
+  const std::uint64_t epoch = std::max(copy.known_epoch(), copy.members().epoch());
+  if (!Believes(from, survey->second.shard, epoch)) return;  // It is silent.
+  if (copy.replica() != 0 && !wire::DecodeCopy(copy).ok()) {
+    return Rubbish(from, "a description of a copy that cannot be read");
+  }
   survey->second.copies[from] = answer.copy();
   EndSurveyIfAllAnswered(answer.question(), /*late=*/false);
 }
@@ -119,6 +125,11 @@ void Node::HandleRecover(const proto::Request& request, Reply reply) {
           "not know that their copies are void (finalize the upgrade first: ringfortctl upgrade "
           "finalize)",
           Effect::kNotApplied)));
+    }
+    if (surveys_.size() >= kSurveysMax) {
+      return reply(ErrorOf(Status(Code::kOverloaded,
+                                  "other operators look at copies at the moment (try again)",
+                                  Effect::kNotApplied)));
     }
     SurveyCopies(shard,
                  [this, asked, reply](const CopySurvey& survey) { Judge(survey, asked, reply); });

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/claims.h"
 #include "node/new_beginning.h"
 #include "node/node.h"
 #include "wire/copy_codec.h"
@@ -27,6 +28,12 @@ void Refuse(Code code, const std::string& why, const replica::Reply& reply) {
 std::uint64_t Node::KnownEpoch(ShardId shard) const {
   const auto known = epochs_.find(shard);
   return known == epochs_.end() ? 0 : known->second;
+}
+
+bool Node::Believes(NodeId from, ShardId shard, std::uint64_t epoch) {
+  if (IsCredibleEpoch(KnownEpoch(shard), epoch)) return true;
+  Rubbish(from, "an epoch of shard " + std::to_string(shard.value()) + " that cannot be true");
+  return false;
 }
 
 void Node::LearnEpoch(ShardId shard, std::uint64_t epoch) {
@@ -87,7 +94,7 @@ void Node::SayVoid(ShardId shard) {
 void Node::OnOtherEpoch(ShardId shard, NodeId from, std::uint64_t theirs, std::uint64_t own) {
   if (!running_ || stopped_) return;
   if (theirs > own) {
-    LearnEpoch(shard, theirs);
+    if (Believes(from, shard, theirs)) LearnEpoch(shard, theirs);
   } else {
     TellEpoch(from, shard);
   }
@@ -106,7 +113,8 @@ void Node::TellEpoch(NodeId to, ShardId shard) {
 
 void Node::OnEpochMessage(const env::PeerIdentity& from, const proto::EpochMessage& message) {
   const ShardId shard(message.shard());
-  if (shard > ShardId(shards_)) return Rubbish(from, "the epoch of a shard that does not exist");
+  if (shard > ShardId(shards_))
+    return Rubbish(from.node, "the epoch of a shard that does not exist");
   switch (message.body_case()) {
     case proto::EpochMessage::kQuestion:
       DescribeCopy(shard, [this, to = from.node, shard,
@@ -120,10 +128,12 @@ void Node::OnEpochMessage(const env::PeerIdentity& from, const proto::EpochMessa
       });
       return;
     case proto::EpochMessage::kAnswer: OnCopyAnswer(from.node, message.answer()); return;
-    case proto::EpochMessage::kEpoch: LearnEpoch(shard, message.epoch()); return;
+    case proto::EpochMessage::kEpoch:
+      if (Believes(from.node, shard, message.epoch())) LearnEpoch(shard, message.epoch());
+      return;
     case proto::EpochMessage::BODY_NOT_SET: break;
   }
-  Rubbish(from, "an epoch message of an unknown kind");
+  Rubbish(from.node, "an epoch message of an unknown kind");
 }
 
 void Node::DescribeCopy(ShardId shard, std::function<void(proto::ShardCopy)> then) {

@@ -87,6 +87,36 @@ TEST_F(ClaimsTest, ATermOfTheMetaGroupStepsByABound) {
       << "the primary of the meta group is heard all the same";
 }
 
+// An epoch makes every copy of a shard void: a number near the end of its range would do so for
+// ever, since nothing could come after it.
+TEST_F(ClaimsTest, AnEpochOfAShardStepsByABound) {
+  Start();
+  const std::size_t replicas = static_cast<std::size_t>(OwnStatus().replicas_size());
+  const auto claim = [this](std::uint64_t count) {
+    proto::PeerMessage message;
+    message.mutable_epoch()->set_shard(0);
+    message.mutable_epoch()->set_epoch(raft::MakeEpoch(count, NodeId(2)));
+    Hear(message);
+    process_->loop.Pass(20ms);
+  };
+  claim(kEpochStepMax + 1);
+  EXPECT_EQ(Refused(), 1U);
+  EXPECT_EQ(static_cast<std::size_t>(OwnStatus().replicas_size()), replicas);
+  EXPECT_EQ(OwnStatus().void_copies_size(), 0);
+  claim(1);
+  EXPECT_EQ(OwnStatus().void_copies_size(), 1);
+}
+
+TEST_F(ClaimsTest, AMapWithAnEpochThatCannotBeTrueIsNotTaken) {
+  Start();
+  ring::ClusterMap map = *MapOf(identity_.stored.record());
+  map.version = MapVersion(2);
+  map.epochs[ShardId(0)] = raft::MakeEpoch(kEpochStepMax + 1, NodeId(2));
+  HearMap(map);
+  EXPECT_EQ(process_->node->map()->version, MapVersion(1));
+  EXPECT_EQ(Refused(), 1U);
+}
+
 TEST(CrediblePromise, IsNoLongerThanANodeCanBeConfiguredFor) {
   EXPECT_EQ(CrediblePromise(200), 200ms);
   EXPECT_EQ(CrediblePromise(UINT32_MAX), kPromiseMax);
