@@ -38,7 +38,7 @@ constexpr mode_t kMode = 0700;
 
 /// Takes the directory, if it is there, away from others than its user. kInvalidArgument where
 /// others can write: what is in it may be anybody's.
-Status Close(const std::string& dir) {
+Status KeepPrivate(const std::string& dir) {
   struct stat facts {};
   if (::stat(dir.c_str(), &facts) != 0) return Status::Ok();  // Whoever opens it says why.
   if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
@@ -76,7 +76,7 @@ Result<std::unique_ptr<DataDir>> DataDir::Open(const std::string& path, NodeId n
   }
   std::unique_ptr<DataDir> dir(new DataDir(path));
   for (const std::string& each : {path, dir->log_dir(), dir->data_dir()}) {
-    if (Status status = Close(each); !status.ok()) return status;
+    if (Status status = KeepPrivate(each); !status.ok()) return status;
   }
   if (Status status = dir->Lock(); !status.ok()) return status;
   if (Status status = dir->LoadIdentity(node, cluster_name); !status.ok()) return status;

@@ -1,36 +1,18 @@
 #include "server/log_lines.h"
 
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
+
+#include "base/descriptors.h"
 
 namespace ringfort::server {
 namespace {
 
 constexpr std::chrono::milliseconds kFlushMax{500};
-
-void WriteAll(int descriptor, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && errno == EAGAIN) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      continue;
-    }
-    if (written < 0) return;  // Whoever read it is gone.
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
-std::atomic<LogLines*> current{nullptr};
 
 /// glog writes to nothing but its sinks.
 void SilenceGlog() {
@@ -57,7 +39,7 @@ struct LogLines::Queue {
       }
       writing = true;
       lock.unlock();
-      WriteAll(descriptor, lines);
+      WriteAll(descriptor, lines);  // Where it fails, whoever read it is gone.
       lock.lock();
       writing = false;
       changed.notify_all();
@@ -74,15 +56,20 @@ struct LogLines::Queue {
   bool stopping = false;
 };
 
+std::shared_ptr<LogLines::Queue>& LogLines::Current() {
+  // Never destroyed: a thread may flush while the process ends.
+  static auto& current = *new std::shared_ptr<Queue>();
+  return current;
+}
+
 LogLines::LogLines(int descriptor) : queue_(std::make_shared<Queue>(descriptor)) {
   SilenceGlog();
-  current = this;
+  Current() = queue_;
   google::AddLogSink(this);
   std::thread([queue = queue_] { queue->Run(); }).detach();
 }
 
 LogLines::~LogLines() {
-  current = nullptr;
   google::RemoveLogSink(this);
   Flush();
   const std::lock_guard lock(queue_->mutex);
@@ -90,19 +77,17 @@ LogLines::~LogLines() {
   queue_->changed.notify_all();
 }
 
-void LogLines::FlushNow() {
-  if (LogLines* log = current.load()) log->Flush();
+void LogLines::Flush() {
+  Queue* const queue = Current().get();
+  if (queue == nullptr) return;
+  std::unique_lock lock(queue->mutex);
+  queue->changed.wait_for(lock, kFlushMax,
+                          [queue] { return queue->waiting.empty() && !queue->writing; });
 }
 
 std::uint64_t LogLines::dropped() const {
   const std::lock_guard lock(queue_->mutex);
   return queue_->dropped;
-}
-
-void LogLines::Flush() {
-  std::unique_lock lock(queue_->mutex);
-  queue_->changed.wait_for(lock, kFlushMax,
-                           [this] { return queue_->waiting.empty() && !queue_->writing; });
 }
 
 void LogLines::send(google::LogSeverity severity, const char* /*full_filename*/,

@@ -26,11 +26,9 @@ class LogLines final : public google::LogSink {
 
   /// Lines that nobody will read. Thread-safe.
   [[nodiscard]] std::uint64_t dropped() const;
-  /// Returns once all is written, or after a moment: before the process ends by itself.
-  /// Thread-safe.
-  void Flush();
-  /// Of the one that there is, if there is one.
-  static void FlushNow();
+  /// Returns once all is written, or after a moment: before the process ends by itself. Of the one
+  /// that there is or was, if there is one. Thread-safe.
+  static void Flush();
 
   void send(google::LogSeverity severity, const char* full_filename, const char* base_filename,
             int line, const google::LogMessageTime& time, const char* message,
@@ -38,6 +36,7 @@ class LogLines final : public google::LogSink {
 
  private:
   struct Queue;
+  static std::shared_ptr<Queue>& Current();
   /// Shared with the thread, which may hang in a write for as long as the process lives.
   const std::shared_ptr<Queue> queue_;
 };

@@ -8,7 +8,7 @@
 #include <string>
 #include <thread>
 
-#include "base/standard_descriptors.h"
+#include "base/descriptors.h"
 #include "server/bring_back.h"
 #include "server/log_lines.h"
 #include "server/recover.h"
@@ -47,13 +47,14 @@ int Main(int argc, char** argv) {
   LogLines log(STDERR_FILENO);
   Signals signals({.say = [](const std::string& line) { LOG(INFO) << line; },
                    .end =
-                       [&log](int exit_code) {
-                         log.Flush();
+                       [](int exit_code) {
+                         LogLines::Flush();
                          ::_exit(exit_code);
                        }});
   auto flags = ParseServerFlags(argc, argv);
   if (!flags.ok()) return Fail(flags.status(), 2);
   if (flags->recover_cluster || flags->bring_back != 0 || flags->accept_old_copies) {
+    signals.SetExitCodeBeforeRunning(1);  // What was asked is not done.
     return ChangeStopped(*flags);
   }
   // A node that was removed ends as if it were told to.
@@ -61,14 +62,14 @@ int Main(int argc, char** argv) {
       *flags, {.on_removed = [&signals] { signals.AskToStop("its removal from the cluster"); },
                .dropped_log_lines = [&log] { return log.dropped(); }});
   if (!server.ok()) {
-    log.Flush();
+    LogLines::Flush();
     return Fail(server.status(), 1);
   }
   LOG(INFO) << "stopping on " << signals.WaitUntilAsked();
-  std::thread([limit = flags->stop_timeout + kEndMax, &log] {
+  std::thread([limit = flags->stop_timeout + kEndMax] {
     std::this_thread::sleep_for(limit);
     LOG(ERROR) << "the stop took too long; ending at once";
-    log.Flush();
+    LogLines::Flush();
     ::_exit(1);
   }).detach();
   server->reset();

@@ -76,7 +76,7 @@ std::optional<std::string> KnownAddress(const proto::Identity& identity, NodeId 
 // not to be written any more.
 [[noreturn]] void StopAtOnce(const Status& status) {
   LOG(ERROR) << "the node stops: " << status.ToString();
-  LogLines::FlushNow();
+  LogLines::Flush();
   ::_exit(1);
 }
 

@@ -46,16 +46,17 @@ struct Signals::State {
     }
     std::unique_lock lock(mutex);
     if (!running) {
+      const int exit_code = exit_code_before_running;
       lock.unlock();
-      doors.say("ending on " + name + ", before the node ran");
-      return doors.end(0);
+      doors.say("ending on " + name + ", before it was done");
+      return doors.end(exit_code);
     }
-    if (!asked.empty()) {
+    if (std::exchange(signalled, true)) {
       lock.unlock();
       doors.say("ending at once on a second " + name + ": nobody is waited for any more");
       return doors.end(1);
     }
-    asked = name;
+    if (asked.empty()) asked = name;
     changed.notify_all();
   }
 
@@ -63,6 +64,9 @@ struct Signals::State {
   std::mutex mutex;
   std::condition_variable changed;
   bool running = false;
+  int exit_code_before_running = 0;
+  /// By a signal, whatever asked it before.
+  bool signalled = false;
   /// Why the node stops; empty until it does.
   std::string asked;
 };
@@ -75,6 +79,11 @@ void Signals::Block() {
   const sigset_t signals = OurSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+void Signals::SetExitCodeBeforeRunning(int exit_code) {
+  const std::lock_guard lock(state_->mutex);
+  state_->exit_code_before_running = exit_code;
 }
 
 std::string Signals::WaitUntilAsked() {

@@ -28,6 +28,8 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
+  /// How the process ends on a signal as long as the node does not run; 0 unless it is set.
+  void SetExitCodeBeforeRunning(int exit_code);
   /// The node runs: from now on it is asked to stop. Returns what asked it, "SIGTERM", or what
   /// AskToStop was told.
   std::string WaitUntilAsked();

@@ -6,8 +6,9 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "tests/integration/local_cluster.h"
@@ -16,7 +17,6 @@ namespace ringfort::integration {
 namespace {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
 
@@ -29,6 +29,19 @@ class HostTest : public testing::Test {
     for (const std::string& word : cluster.Words(node)) words.push_back(word);
     return std::make_unique<Process>(words, NewOutput());
   }
+  /// Of the masks of signals in /proc/PID/status.
+  static bool IsIn(const std::string& mask, const Process& process, int signal) {
+    std::ifstream status("/proc/" + std::to_string(process.pid()) + "/status");
+    for (std::string line; std::getline(status, line);) {
+      if (!line.starts_with(mask + ":")) continue;
+      return (std::stoull(line.substr(mask.size() + 1), nullptr, 16) >> (signal - 1) & 1) != 0;
+    }
+    return false;
+  }
+  /// It was sent, and the process has not seen it: one more would be lost.
+  static bool Waits(const Process& process, int signal) { return IsIn("ShdPnd", process, signal); }
+  /// The process takes it by itself.
+  static bool Takes(const Process& process, int signal) { return IsIn("SigBlk", process, signal); }
   std::string NewOutput() {
     return (scratch_.path() / ("output-" + std::to_string(++outputs_))).string();
   }
@@ -68,10 +81,12 @@ TEST_F(HostTest, ALogThatNobodyReadsHoldsNobodyUp) {
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
   const auto node = StartBy("2<>" + pipe, cluster);
   Client client = cluster.Connect(seconds(20));
-  // A pipe holds 64 KiB: some 700 lines.
-  for (int i = 0; i < 5000; ++i) {
-    node->Signal(SIGHUP);
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  // A pipe holds 64 KiB; a line has about a hundred bytes.
+  for (int i = 0; i < 500; ++i) {
+    for (const int signal : {SIGHUP, SIGUSR1}) {
+      ASSERT_TRUE(Eventually(seconds(5), [&] { return !Waits(*node, signal); })) << i;
+      node->Signal(signal);
+    }
   }
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(client.Put("k" + std::to_string(i), "v", {.timeout = seconds(5)}).ok()) << i;
@@ -97,7 +112,7 @@ TEST_F(HostTest, ANodeThatDoesNotRunYetEndsWhenItIsTold) {
   Process reads({ServerBinary(), "--node=1", "--config=" + pipe,
                  "--data_dir=" + (scratch_.path() / "one").string()},
                 NewOutput());
-  std::this_thread::sleep_for(milliseconds(300));
+  ASSERT_TRUE(Eventually(seconds(10), [&] { return Takes(reads, SIGINT); }));
   reads.Signal(SIGINT);
   EXPECT_EQ(reads.Wait(seconds(3)), 0) << reads.Output();
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptors.h"
 #include "tools/bench/ledger_command.h"
 #include "tools/bench/load.h"
 #include "tools/bench/probe.h"
@@ -151,5 +152,6 @@ int Main(const std::vector<std::string>& args) {
 }  // namespace ringfort::bench
 
 int main(int argc, char** argv) {
+  ringfort::OpenStandardDescriptors();
   return ringfort::bench::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -1,20 +1,8 @@
 #include "tools/cli/fd_output.h"
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include "base/descriptors.h"
 
 namespace ringfort::cli {
-
-bool MayTryAgain(int descriptor, Direction direction) {
-  if (errno == EINTR) return true;
-  if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
-  struct pollfd wait {};
-  wait.fd = descriptor;
-  wait.events = direction == Direction::kRead ? POLLIN : POLLOUT;
-  return ::poll(&wait, 1, -1) > 0 || errno == EINTR;
-}
 
 FdOutput::FdOutput(int descriptor) : descriptor_(descriptor) {
   setp(buffer_.data(), buffer_.data() + buffer_.size());
@@ -34,14 +22,9 @@ FdOutput::int_type FdOutput::overflow(int_type byte) {
 }
 
 int FdOutput::sync() {
-  for (const char* next = pbase(); next < pptr();) {
-    const ssize_t written = ::write(descriptor_, next, static_cast<std::size_t>(pptr() - next));
-    if (written < 0 && MayTryAgain(descriptor_, Direction::kWrite)) continue;
-    if (written < 0) return -1;
-    next += written;
-  }
-  setp(buffer_.data(), buffer_.data() + buffer_.size());
-  return 0;
+  const bool written = WriteAll(descriptor_, {pbase(), static_cast<std::size_t>(pptr() - pbase())});
+  if (written) setp(buffer_.data(), buffer_.data() + buffer_.size());
+  return written ? 0 : -1;
 }
 
 }  // namespace ringfort::cli

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "tools/cli/fd_output.h"
+#include "base/descriptors.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -35,7 +35,7 @@ Result<std::size_t> ReadSome(int file, const std::string& path, std::string* buf
   ssize_t got = 0;
   do {
     got = ::read(file, buffer->data() + old, kReadBytes);
-  } while (got < 0 && cli::MayTryAgain(file, cli::Direction::kRead));
+  } while (got < 0 && MayTryAgain(file, Direction::kRead));
   const int error = errno;
   buffer->resize(old + static_cast<std::size_t>(got < 0 ? 0 : got));
   if (got < 0) return ReadError(path, error);

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptors.h"
 #include "tools/cli/errors.h"
 #include "tools/cli/fd_output.h"
 #include "tools/ctl/program.h"
 
 int main(int argc, char** argv) {
+  ringfort::OpenStandardDescriptors();
   ringfort::cli::FdOutput to_out(STDOUT_FILENO);
   ringfort::cli::FdOutput to_err(STDERR_FILENO);
   std::ostream out(&to_out);

@@ -10,7 +10,7 @@
 #include <memory>
 #include <utility>
 
-#include "tools/cli/fd_output.h"
+#include "base/descriptors.h"
 
 namespace ringfort::ctl {
 namespace {
@@ -89,13 +89,7 @@ Status OutputFile::Error(std::string_view doing, int error) const {
 }
 
 Status OutputFile::Write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_, bytes.data(), bytes.size());
-    if (written < 0 && cli::MayTryAgain(file_, cli::Direction::kWrite)) continue;
-    if (written < 0) return Error("cannot be written", errno);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return Status::Ok();
+  return WriteAll(file_, bytes) ? Status::Ok() : Error("cannot be written", errno);
 }
 
 Status OutputFile::Finish() {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/descriptors.h"
 #include "tools/cli/fd_output.h"
 #include "tools/ctl/line_reader.h"
 #include "tools/ctl/output_file.h"
@@ -189,7 +190,7 @@ TEST(FdOutput, WaitsForAPipeThatDoesNotBlock) {
     for (std::size_t got = 0; got < total;) {
       const ssize_t some = ::read(end, buffer.data(), buffer.size());
       if (some > 0) got += static_cast<std::size_t>(some);
-      if (some < 0 && !cli::MayTryAgain(end, cli::Direction::kRead)) return;
+      if (some < 0 && !MayTryAgain(end, Direction::kRead)) return;
     }
   });
   {

@@ -40,7 +40,7 @@ class LogLinesTest : public testing::Test {
 TEST_F(LogLinesTest, WritesWhatGlogIsTold) {
   LogLines log(ends_[1]);
   LOG(INFO) << "hello";
-  log.Flush();
+  LogLines::Flush();
   const std::string read = Read();
   EXPECT_THAT(read, HasSubstr("log_lines_test.cc"));
   EXPECT_THAT(read, EndsWith("] hello\n"));
@@ -57,11 +57,11 @@ TEST_F(LogLinesTest, WhatNobodyReadsIsDroppedAndCountedAndSaid) {
   std::string read;
   while (read.find("were dropped") == std::string::npos) {
     read += Read();
-    log.Flush();
+    LogLines::Flush();
   }
   EXPECT_THAT(read, HasSubstr("log lines were dropped: nobody read the log"));
   LOG(INFO) << "and again";
-  log.Flush();
+  LogLines::Flush();
   EXPECT_THAT(Read(), EndsWith("] and again\n"));
 }
 
