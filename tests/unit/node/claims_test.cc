@@ -6,7 +6,6 @@
 
 #include "base/ids.h"
 #include "tests/unit/node/lone_node.h"
-#include "wire/map_codec.h"
 
 namespace ringfort::node {
 namespace {
@@ -17,13 +16,6 @@ constexpr std::uint64_t kHuge = UINT64_MAX - 1;
 
 class ClaimsTest : public LoneNodeTest {
  protected:
-  void HearMap(const ring::ClusterMap& map) {
-    proto::PeerMessage message;
-    proto::ClusterMap encoded;
-    wire::EncodeMap(map, &encoded);
-    message.mutable_map_answer()->set_map(encoded.SerializeAsString());
-    Hear(message);
-  }
   std::uint64_t Refused() {
     const proto::NodeStatus status = OwnStatus();
     for (const proto::Counter& counter : status.counters()) {

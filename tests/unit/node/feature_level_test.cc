@@ -23,13 +23,6 @@ class FeatureLevelTest : public LoneNodeTest {
     map.feature_release = "9.9.9";
     return map;
   }
-  void HearMap(const ring::ClusterMap& map) {
-    proto::ClusterMap encoded;
-    wire::EncodeMap(map, &encoded);
-    proto::PeerMessage message;
-    message.mutable_map_answer()->set_map(encoded.SerializeAsString());
-    Hear(message);
-  }
   static env::PeerIdentity Knowing(std::uint32_t node, std::uint32_t level) {
     env::PeerIdentity peer = Peer(node);
     peer.knows = FeatureLevel(level);

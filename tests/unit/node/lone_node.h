@@ -15,6 +15,7 @@
 #include "tests/sim/shard_store/memory_shard_store.h"
 #include "tests/unit/node/fake_outside.h"
 #include "wire/id_codec.h"
+#include "wire/map_codec.h"
 
 namespace ringfort::node {
 
@@ -140,6 +141,13 @@ class LoneNodeTest : public testing::Test {
   }
   void Hear(const proto::PeerMessage& message) {
     process_->node->OnMessage(Peer(2), env::Lane::kBulk, message.SerializeAsString());
+  }
+  void HearMap(const ring::ClusterMap& map) {
+    proto::ClusterMap encoded;
+    wire::EncodeMap(map, &encoded);
+    proto::PeerMessage message;
+    message.mutable_map_answer()->set_map(encoded.SerializeAsString());
+    Hear(message);
   }
 
   IdentityInMemory identity_;

@@ -29,13 +29,6 @@ class Removed : public LoneNodeTest {
     std::erase(map.meta, NodeId(node));
     return map;
   }
-  void HearMap(const ring::ClusterMap& map) {
-    proto::ClusterMap encoded;
-    wire::EncodeMap(map, &encoded);
-    proto::PeerMessage message;
-    message.mutable_map_answer()->set_map(encoded.SerializeAsString());
-    Hear(message);
-  }
   void HearFrom(std::uint32_t node, const proto::PeerMessage& message) {
     process_->node->OnMessage(Peer(node), env::Lane::kBulk, message.SerializeAsString());
     process_->loop.RunTasks();
