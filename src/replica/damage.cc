@@ -53,7 +53,8 @@ void Replica::ContinueRepair(MonotonicTime now) {
     HandOver(nullptr, now);
     return;
   }
-  const bool gets_on = import_ != nullptr || !receiver_->idle();
+  // Without its turn nothing is asked for: what was begun before, nobody goes on with.
+  const bool gets_on = repair_turn_ != nullptr && (import_ != nullptr || !receiver_->idle());
   if (gets_on) repair_turn_at_ = now;
   if (repair_turn_ == nullptr && now >= repair_turn_at_ + kPatience) {
     repair_turn_ = host_->TakeRepairTurn();

@@ -200,7 +200,8 @@ class RepairedFollower : public DamagedFollower {
     if (i == 4) return EntryOf(LogIndex(4), replica::Write({2, 2}, {PutIfAbsent("a", "2")}));
     return EntryOf(LogIndex(i), replica::Write({2, i - 2}, {Put("k", std::to_string(i))}));
   }
-  void SendSnapshot(std::uint64_t base) {
+  /// A snapshot is begun, and not gone on with.
+  void Offer(std::uint64_t base) {
     MakeSource(base);
     proto::SnapshotMessage message = Part();
     proto::SnapshotBegin* begin = message.mutable_begin();
@@ -213,6 +214,10 @@ class RepairedFollower : public DamagedFollower {
     }
     Say(message);
     follower_.Settle();
+  }
+  void SendSnapshot(std::uint64_t base) {
+    Offer(base);
+    proto::SnapshotMessage message;
     for (std::uint32_t file = 0; file < snapshot_->files().size(); ++file) {
       message = Part();
       message.mutable_chunk()->set_file(file);
@@ -276,6 +281,24 @@ TEST_F(RepairedFollower, KeepsEveryEntryAboveTheSnapshotAndItsCommit) {
   PassAndSettle();
   EXPECT_EQ(Value("k"), "9");
   EXPECT_TRUE(follower_.repair_turns.Take() != nullptr) << "the next copy has its turn";
+}
+
+// A snapshot was on its way when its turn went to another copy: its primary sends no more, and the
+// replica, which still had it in hand, never asked again (simulator, seed 184).
+TEST_F(RepairedFollower, AsksAgainThoughASnapshotWasBegunBeforeItsTurn) {
+  auto other = follower_.repair_turns.Take();
+  MeetDamage();
+  Offer(4);
+  follower_.Pass(1500ms);
+  other.reset();
+  (void)Replies();
+  bool asks = false;
+  for (int i = 0; i < 120 && !asks; ++i) {
+    Append(4, {});
+    follower_.Pass(100ms);
+    for (const raft::AppendReply& reply : Replies()) asks = asks || reply.wants_snapshot;
+  }
+  EXPECT_TRUE(asks);
 }
 
 TEST_F(RepairedFollower, NamesTheNewDataInOneBatchWithTheEntriesAbove) {
