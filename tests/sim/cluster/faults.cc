@@ -23,6 +23,7 @@ Faults::Faults(Events* events, Network* network, std::vector<std::unique_ptr<Sim
       wall_random_(Random(random).Fork()),
       damage_random_(wall_random_.Fork()),
       copy_random_(damage_random_.Fork()),
+      betray_random_(Random(wall_random_).Next()),
       damages_(!copy_random_.OneIn(3)),
       pause_max_(Between(random_, 300ms, 3s)),
       whole_(std::move(whole)),
@@ -362,8 +363,14 @@ void Faults::Betray() {
   events_->After(until_betrayed, nullptr, "betray", [this, voter, cut] {
     if (healed_ || !voter->running()) return;
     voter->Kill(Unsynced::kKept);
-    cut(voter->id().value());
     Start(voter, Between(random_, 1ms, 30ms));
+    // A start takes part in nothing before all who can be reached have heard of it: then it is cut
+    // off before, and waits for as long as it is bound anyway, or after.
+    const Duration heard =
+        betray_random_.OneIn(2) ? Duration(0) : Between(betray_random_, 20ms, 120ms);
+    events_->After(heard, nullptr, "cut", [this, voter, cut] {
+      if (!healed_) cut(voter->id().value());
+    });
   });
   apart.push_back(voter->id().value());
   events_->After(until_betrayed + 500ms, nullptr, "mend", [this, primary, apart] {

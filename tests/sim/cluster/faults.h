@@ -85,6 +85,7 @@ class Faults {
   Random wall_random_;
   Random damage_random_;
   Random copy_random_;
+  Random betray_random_;
   /// Data are damaged in this run. In the others directories are put back from old copies, and logs
   /// are absent for a while: what both together lose is beyond any rule.
   const bool damages_;
